@@ -1,0 +1,54 @@
+import { type Json, parseJson } from './json.ts'
+import { type Lsn, parseLsn } from './lsn.ts'
+import type { StoredValue, Version } from './stored.ts'
+import { parseTimeline, type Timeline, timeline, UNKNOWN_TIMELINE } from './timeline.ts'
+
+/** One finished timeline in the `history` key. Time and leader are missing in records of old agents. */
+export interface HistoryRecord {
+  readonly timeline: Timeline
+  readonly lsn: Lsn
+  readonly reason: string
+  readonly at: string | null
+  readonly leader: string | null
+}
+
+/** The `history` key (spec dcs.md 2.8). */
+export interface History {
+  readonly version: Version
+  /** `null` where the value is not a JSON list. */
+  readonly records: readonly HistoryRecord[] | null
+}
+
+export function parseHistory(stored: StoredValue | undefined): History | null {
+  if (!stored) return null
+  const parsed = parseJson(stored.text)
+  if (!Array.isArray(parsed)) return { version: stored.version, records: null }
+  const records = (parsed as readonly Json[]).map(parseRecord)
+  return { version: stored.version, records: records.filter((record) => record !== null) }
+}
+
+function parseRecord(value: Json): HistoryRecord | null {
+  if (!Array.isArray(value)) return null
+  const [id, position, reason, at, leader] = value as readonly Json[]
+  const parsedId = parseTimeline(id)
+  const lsn = parseLsn(position)
+  if (parsedId === null || lsn === null) return null
+  const text = (one: Json | undefined): string | null => (typeof one === 'string' ? one : null)
+  return { timeline: parsedId, lsn, reason: text(reason) ?? '', at: text(at), leader: text(leader) }
+}
+
+export function printHistory(records: readonly HistoryRecord[]): Json {
+  return records.map((record) => {
+    const fields: Json[] = [record.timeline, record.lsn, record.reason]
+    if (record.at !== null) fields.push(record.at)
+    if (record.at !== null && record.leader !== null) fields.push(record.leader)
+    return fields
+  })
+}
+
+/** The timeline the cluster is on by its history: last finished one + 1; 1 for an empty list; 0 where nothing is known (spec ha.md 1.3). */
+export function clusterTimeline(history: History | null): Timeline {
+  if (!history?.records) return UNKNOWN_TIMELINE
+  const last = history.records.at(-1)
+  return timeline(last ? last.timeline + 1 : 1)
+}

@@ -1,0 +1,143 @@
+import { type FailoverRequest, parseFailoverRequest } from './failover-request.ts'
+import { type History, parseHistory } from './history.ts'
+import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
+import { type Member, parseMember } from './member.ts'
+import { NO_STATUS, parseStatus, type Status } from './status.ts'
+import type { StoredValue, Version } from './stored.ts'
+import { NO_SYNC, parseSyncState, type SyncState } from './sync-state.ts'
+
+/** One consistent read of everything that the store holds about one cluster (spec dcs.md 1.2). Immutable. */
+export interface ClusterView {
+  /** `null`: no such key. `''`: somebody is initializing the cluster now. */
+  readonly initialize: string | null
+  readonly config: DynamicConfig | null
+  readonly leader: LeaderKey | null
+  readonly status: Status
+  /** Sorted by name. */
+  readonly members: readonly Member[]
+  readonly failover: FailoverRequest | null
+  readonly sync: SyncState
+  readonly history: History | null
+  /** Member name to REST URL, or whatever JSON was stored. */
+  readonly failsafe: Json | null
+}
+
+export interface LeaderKey {
+  readonly name: string
+  /** `null` for a leader known from elsewhere than its key (failsafe mode). */
+  readonly version: Version | null
+  readonly session: string | null
+}
+
+/** The `config` key. `valid` is false where the value is not a JSON object: the last good one stays in force. */
+export interface DynamicConfig {
+  readonly version: Version
+  readonly valid: boolean
+  readonly document: JsonObject
+}
+
+export const EMPTY_VIEW: ClusterView = {
+  initialize: null,
+  config: null,
+  leader: null,
+  status: NO_STATUS,
+  members: [],
+  failover: null,
+  sync: NO_SYNC,
+  history: null,
+  failsafe: null,
+}
+
+/** Keys of the tree, relative to `/<namespace>/<scope>/` (spec dcs.md 2.1). */
+export const KEYS = {
+  initialize: 'initialize',
+  config: 'config',
+  leader: 'leader',
+  members: 'members/',
+  status: 'status',
+  legacyOptime: 'optime/leader',
+  history: 'history',
+  failover: 'failover',
+  sync: 'sync',
+  failsafe: 'failsafe',
+} as const
+
+/**
+ * Understands a whole tree. Each value is read by itself: one that is malformed is as if it were missing and never
+ * hides the others; unknown keys are passed over.
+ */
+export function viewFromKeys(keys: ReadonlyMap<string, StoredValue>): ClusterView {
+  const members: Member[] = []
+  for (const [key, stored] of keys) {
+    const name = key.startsWith(KEYS.members) ? key.slice(KEYS.members.length) : ''
+    if (name !== '' && !name.includes('/')) members.push(parseMember(name, stored.text, stored.version, stored.session))
+  }
+  members.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const failsafe = keys.get(KEYS.failsafe)
+  return {
+    initialize: keys.get(KEYS.initialize)?.text ?? null,
+    config: parseDynamicConfig(keys.get(KEYS.config)),
+    leader: parseLeader(keys.get(KEYS.leader)),
+    status: parseStatus(keys.get(KEYS.status)?.text, keys.get(KEYS.legacyOptime)?.text),
+    members,
+    failover: parseFailoverRequest(keys.get(KEYS.failover)),
+    sync: parseSyncState(keys.get(KEYS.sync)),
+    history: parseHistory(keys.get(KEYS.history)),
+    failsafe: (failsafe && parseJson(failsafe.text)) ?? null,
+  }
+}
+
+function parseDynamicConfig(stored: StoredValue | undefined): DynamicConfig | null {
+  if (!stored) return null
+  const document = parseJson(stored.text)
+  const valid = isObject(document)
+  return { version: stored.version, valid, document: valid ? document : {} }
+}
+
+function parseLeader(stored: StoredValue | undefined): LeaderKey | null {
+  if (!stored || stored.text === '') return null
+  return { name: stored.text, version: stored.version, session: stored.session }
+}
+
+export function isLocked(view: ClusterView): boolean {
+  return view.leader !== null && view.leader.name !== ''
+}
+
+export function lockOwner(view: ClusterView): string | null {
+  return view.leader && view.leader.name !== '' ? view.leader.name : null
+}
+
+export function memberNamed(view: ClusterView, name: string | null): Member | null {
+  return name === null ? null : (view.members.find((member) => member.name === name) ?? null)
+}
+
+/** The member key of the lock owner; `null` when there is no owner or its key is gone. */
+export function leaderMember(view: ClusterView): Member | null {
+  return memberNamed(view, lockOwner(view))
+}
+
+/** Nothing at all under the cluster's prefix. */
+export function isEmptyView(view: ClusterView): boolean {
+  return (
+    view.initialize === null &&
+    view.config === null &&
+    view.leader === null &&
+    view.members.length === 0 &&
+    view.failover === null &&
+    view.sync.version === null &&
+    view.history === null &&
+    view.status === NO_STATUS
+  )
+}
+
+/** Members by name to REST URL as failsafe mode recorded them; `null` when the key is missing or of another shape. */
+export function failsafeMembers(view: ClusterView): Readonly<Record<string, string>> | null {
+  if (!isObject(view.failsafe) || Object.keys(view.failsafe).length === 0) return null
+  const urls = Object.entries(view.failsafe).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return Object.fromEntries(urls)
+}
+
+/** The system identifier in `initialize`, if it is one: at least ten digits and nothing else. */
+export function isSystemIdentifier(text: string | null): text is string {
+  return text !== null && /^\d{10,}$/.test(text)
+}
