@@ -101,6 +101,8 @@ export interface Observation {
     readonly slotName: string | null
     readonly timeline: Timeline | null
     readonly latestEndLsn: Lsn | null
+    /** What the receiver really connected with, secrets blanked out by PostgreSQL. */
+    readonly conninfo?: string | null
   } | null
   readonly walSenders: readonly WalSender[]
   readonly slots: readonly SlotFact[]
@@ -121,6 +123,8 @@ export interface SlotFact {
   readonly catalogXmin: string | null
   readonly failover: boolean
   readonly synced: boolean
+  /** From 13 on: `reserved`, `extended`, `unreserved`, `lost`. */
+  readonly walStatus?: string | null
 }
 
 /** `unreachable`: two attempts failed, or the statement was cancelled at its deadline. */

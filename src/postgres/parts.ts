@@ -167,3 +167,15 @@ export interface ServerFiles {
   /** Runs archive_command for the `.ready` segments (spec 6.4). */
   archiveReadySegments(signal: AbortSignal): Promise<void>
 }
+
+/** Files that libpq reads passwords from (spec postgres.md 2.11). */
+export interface PasswordFile {
+  /** The configured file; what `primary_conninfo` names. */
+  readonly path: string
+  /** What the file must contain for this connection: one line per host. Empty without a password. */
+  lines(keywords: ConnectionKeywords): readonly string[]
+  /** Writes the configured file, whole. Does nothing without a password. */
+  write(keywords: ConnectionKeywords): Promise<void>
+  /** A file of its own for one run of a tool, so that the standby's file stays as it is; `null` without a password. */
+  temporary(keywords: ConnectionKeywords): Promise<{ readonly path: string; remove(): Promise<void> } | null>
+}
