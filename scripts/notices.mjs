@@ -15,10 +15,12 @@ export function thirdPartyNotices(moduleIds) {
     const match = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id.replace(/^\0/, ''))
     if (match) directories.add(match[1])
   }
-  const sections = [...directories].sort((a, b) => (a < b ? -1 : 1)).map((directory) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    return `${name} ${version} (${license})\n\n${licenceText(directory, name)}`
-  })
+  const sections = [...directories]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map((directory) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+      return `${name} ${version} (${license})\n\n${licenceText(directory, name)}`
+    })
   const line = '-'.repeat(78)
   return [
     'Matriarch contains the following third-party software.',

@@ -1,0 +1,188 @@
+// The suites behind ./check. Prints `N passed, N failed` over all of them as its last line.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { runLint } from './lint.mjs'
+import { globSources } from './sources.mjs'
+
+const BUILT = '.build/all'
+const MINUTE = 60_000
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    node: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+/** Needed by tests: `x.pg.test.ts` PostgreSQL, `x.etcd.test.ts` etcd, everything else in src/ and sim/ nothing. */
+const isPg = (file) => file.endsWith('.pg.test.js')
+const isStore = (file) => file.endsWith('.etcd.test.js')
+const unitTests = () =>
+  [...tests('src'), ...tests('sim'), ...tests('lab'), ...tests('test/house')].filter(
+    (file) => !isPg(file) && !isStore(file),
+  )
+
+const SUITES = [
+  { name: 'static', title: 'types, lint, format, rooms, dependencies', quick: true, run: async () => runLint() },
+  {
+    name: 'unit',
+    title: 'unit tests',
+    quick: true,
+    run: () => runTests(unitTests(), { limit: 5 * MINUTE, atOnce: 2 }),
+  },
+  {
+    name: 'store',
+    title: 'tests with etcd',
+    run: () => runTests(tests('src').filter(isStore), { limit: 8 * MINUTE, atOnce: 2 }),
+  },
+  {
+    name: 'pg',
+    title: 'tests with PostgreSQL',
+    run: () => runTests(tests('src').filter(isPg), { limit: 10 * MINUTE, atOnce: 2 }),
+  },
+  { name: 'sim', title: 'simulation', run: runSimulation },
+  {
+    name: 'acceptance',
+    title: 'acceptance tests (real PostgreSQL, etcd and agents)',
+    run: () => runTests(tests('test/acceptance'), { limit: 20 * MINUTE, atOnce: 1 }),
+  },
+]
+
+function tests(folder) {
+  return globSources(`${BUILT}/${folder}`, '.test.js')
+}
+
+/** Runs test files with node:test and counts. A suite that does not end in time counts as one failure more. */
+async function runTests(files, { limit, atOnce }) {
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 }
+  const directory = mkdtempSync(join(tmpdir(), 'matriarch-check-'))
+  const counted = join(directory, 'counts.json')
+  const args = [
+    '--enable-source-maps',
+    '--test',
+    `--test-concurrency=${atOnce}`,
+    `--test-reporter=${resolve('scripts/reporter.mjs')}`,
+    ...files,
+  ]
+  const status = await run(process.execPath, args, { MATRIARCH_TEST_COUNTS: counted }, limit)
+  const counts = existsSync(counted) ? JSON.parse(readFileSync(counted, 'utf8')) : { passed: 0, failed: 0, skipped: 0 }
+  rmSync(directory, { recursive: true, force: true })
+  if (status !== 0 && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+async function runSimulation() {
+  if (!JSON.parse(readFileSync('package.json', 'utf8')).scripts.sim) return { passed: 0, failed: 0, skipped: 0 }
+  const status = await run('npm', ['run', '--silent', 'sim'], {}, 6 * MINUTE)
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }
+}
+
+/** @returns the exit status; not 0 for a command that did not end within `limit` and was killed with all it started */
+function run(command, args, env, limit) {
+  return new Promise((done) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+      detached: true,
+    })
+    const kill = () => process.kill(-child.pid, 'SIGKILL')
+    const timer = setTimeout(() => {
+      process.stdout.write(`    FAILED: did not end within ${limit / MINUTE} minutes\n`)
+      kill()
+    }, limit)
+    const interrupted = () => {
+      process.kill(-child.pid, 'SIGTERM')
+      process.exitCode = 130
+    }
+    process.once('SIGINT', interrupted)
+    child.once('error', (error) => {
+      process.stdout.write(`    FAILED: ${error.message}\n`)
+      done(1)
+    })
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      process.off('SIGINT', interrupted)
+      done(code ?? 1)
+    })
+  })
+}
+
+/** The binary of another Node.js version, from the package that npm has for it, in a folder of its own. */
+function otherNode(version) {
+  const folder = `.build/node-${version}`
+  const name = `node-${process.platform}-${process.arch}`
+  const binary = resolve(folder, 'node_modules', name, 'bin', 'node')
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true })
+    const npm = [
+      'install',
+      '--prefix',
+      folder,
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      `${name}@${version}`,
+    ]
+    if (spawnSync('npm', npm, { stdio: 'inherit' }).status !== 0)
+      throw new Error(`no ${name}@${version} from the npm registry`)
+  }
+  return binary
+}
+
+function compile() {
+  rmSync(BUILT, { recursive: true, force: true })
+  const build = spawnSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  // The compiler emits also what has errors; the suite `static` tells them.
+  spawnSync('node_modules/.bin/tsc', ['-p', '.', '--outDir', BUILT], { stdio: 'ignore' })
+  return { passed: build.status === 0 ? 1 : 0, failed: build.status === 0 ? 0 : 1, skipped: 0 }
+}
+
+async function main() {
+  const names = SUITES.map((suite) => suite.name)
+  const unknown = options.only.filter((name) => !names.includes(name))
+  if (options.help || unknown.length > 0) {
+    const text = `usage: ./check [--quick] [--only ${names.join('|')}] [--node 22|24]\n`
+    ;(unknown.length > 0 ? process.stderr : process.stdout).write(text)
+    return unknown.length > 0 ? 2 : 0
+  }
+  if (options.node) {
+    const binary = otherNode(options.node)
+    const args = process.argv.slice(2).filter((word, i, all) => !word.startsWith('--node') && all[i - 1] !== '--node')
+    const path = `${dirname(binary)}${delimiter}${process.env.PATH}`
+    return (
+      spawnSync(binary, ['scripts/check.mjs', ...args], { stdio: 'inherit', env: { ...process.env, PATH: path } })
+        .status ?? 1
+    )
+  }
+
+  process.stdout.write(`Node.js ${process.versions.node}\n`)
+  const total = { passed: 0, failed: 0, skipped: 0 }
+  const add = (title, counts, startedAt) => {
+    for (const key of Object.keys(total)) total[key] += counts[key]
+    const took = ((performance.now() - startedAt) / 1000).toFixed(1)
+    process.stdout.write(`${counts.failed > 0 ? 'FAILED' : 'ok'}  ${title}: ${describe(counts)} (${took} s)\n`)
+  }
+  let startedAt = performance.now()
+  add('build', compile(), startedAt)
+  for (const suite of SUITES) {
+    if (options.only.length > 0 ? !options.only.includes(suite.name) : options.quick && !suite.quick) continue
+    process.stdout.write(`\n${suite.title}\n`)
+    startedAt = performance.now()
+    add(suite.title, await suite.run(), startedAt)
+    if (process.exitCode === 130) return 130
+  }
+  process.stdout.write(`\n${describe(total)}\n`)
+  return total.failed > 0 ? 1 : 0
+}
+
+function describe({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}
+
+process.exitCode = await main()
