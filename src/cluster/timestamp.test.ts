@@ -67,7 +67,7 @@ const REFUSED = `now|NOW|tomorrow|+1h|1893495600|2030-W18-3|2030-121|2030121|203
 2030-05-01T25:00|2030-05-01T24:00|2030-05-01T10:60|2030-05-01T10:00:61|2030-05-01T10:00+24:00|2030-05-01T10:00+02:75
 2030-05-01T10:00+1h|13:00 pm|31/31/2030 10:00|05/01/30 10:00|Wed Thu 10:00|Juntember 1 2030|2030-05-01T10:00 nonsense
 []|2030-05-01T10:0|10|May|1 2 3 2030|0000-01-01|2030-05-01T100:00`.split(/[|\n]/)
-REFUSED.push('9'.repeat(200))
+REFUSED.push('', ' ', '9'.repeat(200))
 for (const text of REFUSED)
   test(`6 "${text.slice(0, 40)}" is not a timestamp`, () => {
     assert.equal(parseTimestamp(text, TODAY), null)

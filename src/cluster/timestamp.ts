@@ -52,7 +52,7 @@ const UNKNOWN_ZONE = /^[A-Z]{3,5}$/
  */
 export function parseTimestamp(text: string, today?: CalendarDate): Timestamp | null {
   const trimmed = text.trim()
-  if (trimmed.length > 100) return null
+  if (trimmed === '' || trimmed.length > 100) return null
   const compact = ISO_HOUR.exec(trimmed) ?? BASIC.exec(trimmed)
   if (compact?.groups) {
     const { date = '', zone = '' } = compact.groups
