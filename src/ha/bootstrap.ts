@@ -1,0 +1,106 @@
+import { isNofailover } from '../cluster/tags.ts'
+import { isLocked, leaderMember } from '../cluster/view.ts'
+import { minimumSync, syncMode } from '../cluster/settings.ts'
+import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow } from './clone.ts'
+import { isPrimary } from './facts.ts'
+import { takeLock } from './lock.ts'
+import { type CycleResult, fatal, result } from './messages.ts'
+import { checkpointAfterPromotion } from './post-promotion.ts'
+import { beginOrBusy } from './rewind.ts'
+import { storeOutage } from './store-outage.ts'
+import { STRICT_PLACEHOLDER } from './sync/placeholder.ts'
+import { setNames } from './sync/names.ts'
+import { reloadView } from './view-loading.ts'
+import { type Cycle, did, inStore } from './world.ts'
+
+/** Nothing in the data directory: make a new cluster, or copy one (spec ha.md 4.1). */
+export async function fillEmptyDirectory(c: Cycle): Promise<CycleResult> {
+  const { view, world, settings } = c
+  const { postgres } = world
+  const nofailover = isNofailover(world.identity().tags)
+  if (!isLocked(view) && view.initialize === null && !nofailover && postgres.hasBootstrapSection())
+    return raceForInitialize(c)
+  const source = isLocked(view) ? chooseCloneSource(c) : null
+  if (source) {
+    return beginOrBusy(c, `bootstrap ${source.text}`, result('clone', source.text), (signal) =>
+      cloneAndFollow(c, source.source, signal),
+    )
+  }
+  if (postgres.canCloneWithoutSource(settings) && view.initialize !== '') {
+    const text = '(without leader)'
+    return beginOrBusy(c, `bootstrap ${text}`, result('clone', text), (signal) => cloneAndFollow(c, null, signal))
+  }
+  return settings.standbyCluster ? result('wait-for-standby-leader') : result('wait-for-leader')
+}
+
+/** Exactly one member may initialize: the one that creates the key. */
+async function raceForInitialize(c: Cycle): Promise<CycleResult> {
+  const { memory, world, settings } = c
+  const won = await inStore(c, (budget) => world.dcs.writeInitialize('', { createOnly: true }, budget))
+  if (won.kind === 'unknown') return storeOutage(c)
+  if (won.kind === 'refused') return result('initialize-lost')
+  memory.bootstrap.active = true
+  memory.bootstrap.result = null
+  did(c, 'win initialize')
+  if (settings.standbyCluster) {
+    return beginOrBusy(c, 'bootstrap_standby_leader', result('bootstrap-standby-leader'), async (signal) => {
+      memory.bootstrap.result = await bootstrapStandbyLeader(c, signal)
+    })
+  }
+  return beginOrBusy(c, 'bootstrap', result('bootstrap'), async (signal) => {
+    if (!(await world.postgres.bootstrap(signal))) memory.bootstrap.result = false
+  })
+}
+
+/** The initialization under way, between its steps (spec ha.md 4.3). */
+export async function continueBootstrap(c: Cycle): Promise<CycleResult> {
+  const { memory, world } = c
+  const { postgres, fence, log } = world
+  if (!postgres.isAlive() || memory.bootstrap.result === false) return cancelBootstrap(c)
+  if (memory.bootstrap.result === null) {
+    if (!(await isPrimary(c))) return result('bootstrap-recovering')
+    postgres.setRole('primary')
+    return beginOrBusy(c, 'post_bootstrap', result('post-bootstrap'), async (signal) => {
+      memory.bootstrap.result = await postgres.postBootstrap(signal)
+    })
+  }
+  if (!(await fence.activate(memory.lease.until))) {
+    log.error('Cancelling bootstrap because watchdog activation failed')
+    return cancelBootstrap(c)
+  }
+  return openNewCluster(c)
+}
+
+/** From here on the cluster exists for others: identifier first, configuration, then the leader. */
+async function openNewCluster(c: Cycle): Promise<CycleResult> {
+  const { memory, world, settings } = c
+  const { postgres, dcs, fence } = world
+  await checkpointAfterPromotion(c)
+  postgres.forgetSystemIdentifier()
+  const identifier = (await postgres.systemIdentifier(c.signal)) ?? ''
+  const written = await inStore(c, (budget) => dcs.writeInitialize(identifier, { createOnly: false }, budget))
+  if (written.kind !== 'done') return storeOutage(c)
+  const configured = await inStore(c, (budget) => dcs.writeConfig(memory.dynamicConfig, null, budget))
+  if (configured.kind !== 'done') return storeOutage(c)
+  const answer = await takeLock(c)
+  if (answer !== 'done') return storeOutage(c)
+  memory.bootstrap.active = false
+  await fence.keepAlive(memory.lease.until)
+  if (syncMode(settings) !== 'off') await setNames(c, minimumSync(settings) > 0 ? STRICT_PLACEHOLDER : null)
+  postgres.fireCallback('on_start', postgres.role)
+  did(c, 'open new cluster', { systemIdentifier: identifier, leader: leaderMember(c.view)?.name ?? world.name })
+  await reloadView(c)
+  return result('initialized')
+}
+
+/** Leaves nothing behind that would block another try: neither the key nor a half-made data directory. */
+async function cancelBootstrap(c: Cycle): Promise<CycleResult> {
+  const { world, settings } = c
+  world.log.info('removing initialize key after failed attempt to bootstrap the cluster')
+  await inStore(c, (budget) => world.dcs.deleteInitialize(budget))
+  await world.postgres.stop({ mode: 'immediate', checkpoint: false, limitMs: settings.retryTimeoutMs }, c.signal)
+  await world.postgres.moveDataDirectoryAside()
+  c.memory.bootstrap.active = false
+  world.log.error('Failed to bootstrap cluster')
+  return fatal('bootstrap-failed')
+}

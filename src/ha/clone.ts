@@ -1,0 +1,75 @@
+import { isCloneSource } from '../cluster/member.ts'
+import { leaderMember } from '../cluster/view.ts'
+import type { Upstream } from '../ports/postgres.ts'
+import { chooseUpstream, remoteMember } from './upstream.ts'
+import { freshCycle } from './view-loading.ts'
+import { type Cycle, did, type Ha, holdsLock } from './world.ts'
+
+/** Where an empty member copies from: any running member that offers itself, else the leader (spec ha.md 4.1). */
+export function chooseCloneSource(c: Cycle): { readonly source: Upstream; readonly text: string } | null {
+  const leader = leaderMember(c.view)
+  const offered = c.view.members.filter(
+    (member) => member.name !== c.world.name && member.name !== leader?.name && isCloneSource(member),
+  )
+  const replica = offered[Math.floor(c.world.random.next() * offered.length)]
+  const member = replica ?? leader
+  if (!member || member.data.connUrl === null || member.name === c.world.name) return null
+  return { source: { kind: 'member', member }, text: `from ${replica ? 'replica' : 'leader'} '${member.name}'` }
+}
+
+/** In a standby cluster copies are made by the standby cluster's methods, whoever the source is. */
+function methodsFor(ha: Ha): { readonly methods?: readonly string[] } {
+  const methods = ha.memory.settings.standbyCluster?.createReplicaMethods
+  return methods && methods.length > 0 ? { methods } : {}
+}
+
+export function cloneText(source: Upstream | null, leaderName: string | null): string {
+  if (!source) return '(without leader)'
+  if (source.kind === 'remote')
+    return `clone from remote member ${source.standbyCluster.host ?? ''}:${source.standbyCluster.port ?? ''}`
+  return `from ${source.member.name === leaderName ? 'leader' : 'replica'} '${source.member.name}'`
+}
+
+/**
+ * Runs the replica methods and starts the copy as a standby (spec ha.md 4.2). A failed copy is removed: the next cycle
+ * begins anew.
+ */
+export async function cloneAndFollow(
+  ha: Ha,
+  source: Upstream | null,
+  signal: AbortSignal,
+  options: { readonly basebackupOnly?: boolean } = {},
+): Promise<boolean> {
+  const { world, memory } = ha
+  const leaderName = memory.store.view?.leader?.name ?? null
+  const text = cloneText(source, leaderName)
+  memory.divergence.state = 'idle'
+  const cloned = await world.postgres.clone({ source, ...methodsFor(ha), ...options }, signal)
+  did(ha, 'clone', { source: text, cloned })
+  if (!cloned) {
+    world.log.error(`failed to bootstrap ${text}`)
+    if (!signal.aborted) await world.postgres.removeDataDirectory()
+    return false
+  }
+  world.log.info(`bootstrapped ${text}`)
+  memory.own.systemIdentifier = null
+  world.postgres.forgetSystemIdentifier()
+  const fresh = await freshCycle(ha, signal)
+  const upstream = fresh ? chooseUpstream(fresh) : source
+  const role = fresh?.settings.standbyCluster && holdsLock(fresh) ? 'standby_leader' : 'replica'
+  await world.postgres.follow({ upstream, role, timeoutMs: null, reload: false }, signal)
+  return true
+}
+
+/** A standby cluster's first member: a copy of the remote primary (spec ha.md 4.2). */
+export async function bootstrapStandbyLeader(c: Cycle, signal: AbortSignal): Promise<boolean> {
+  const source = remoteMember(c)
+  if (!source) return false
+  const cloned = await c.world.postgres.clone({ source, ...methodsFor(c) }, signal)
+  if (cloned) {
+    c.world.log.info(`bootstrapped ${cloneText(source, null)}`)
+    await c.world.postgres.follow({ upstream: source, role: 'standby_leader', timeoutMs: null, reload: false }, signal)
+    c.world.postgres.setRole('standby_leader')
+  } else c.world.log.error(`failed to bootstrap ${cloneText(source, null)}`)
+  return cloned
+}

@@ -1,0 +1,104 @@
+import { isSystemIdentifier, isLocked } from '../cluster/view.ts'
+import { continueBootstrap } from './bootstrap.ts'
+import { foreignData, leftStopped, missingData } from './directory.ts'
+import { forgetFailsafe } from './failsafe.ts'
+import { isLeader } from './lease.ts'
+import { locked } from './leader.ts'
+import { publishMember } from './member-key.ts'
+import { type CycleResult, result } from './messages.ts'
+import { race } from './race.ts'
+import { recover } from './recover.ts'
+import { scheduledRestart } from './scheduled-restart.ts'
+import { stillStarting } from './starting.ts'
+import { storeOutage } from './store-outage.ts'
+import { tail } from './tail.ts'
+import { verifyStart } from './verify-start.ts'
+import { EMPTY_VIEW, memberNamed } from '../cluster/view.ts'
+import { loadView, newCycle, reloadView } from './view-loading.ts'
+import { whileBusy } from './while-busy.ts'
+import { type Cycle, type Ha, holdsLock, inStore } from './world.ts'
+
+/** One cycle: reads the cluster, decides, acts (spec ha.md 3). Runs under the mutex; never throws. */
+export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
+  return ha.mutex.run(async () => {
+    const startedAt = ha.world.clock.now()
+    const outcome = await guarded(ha, signal)
+    const text = ha.memory.settings.paused ? `PAUSE: ${outcome.text}` : outcome.text
+    ha.world.journal.endCycle({ rule: outcome.rule, text, startedAt, endedAt: ha.world.clock.now() })
+    return { ...outcome, text }
+  })
+}
+
+async function guarded(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
+  try {
+    return await cycle(ha, signal)
+  } catch (error) {
+    ha.world.log.error('Unexpected exception', error)
+    return result('unexpected')
+  }
+}
+
+async function cycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
+  const { memory, world } = ha
+  memory.own.previousLsn = memory.own.lsn
+  memory.alarm = null
+  world.postgres.forgetObservation()
+  const view = await loadView(ha, signal)
+  if (!view) return storeOutage(newCycle(ha, EMPTY_VIEW, signal))
+  if (isLocked(view)) memory.race.backoffSince = null
+  const c = newCycle(ha, view, signal)
+  await prepare(c)
+  const outcome = await decide(c)
+  const final = c.storeFailed ? outcome : await tail(c, outcome)
+  if (!c.storeFailed) await endOfCycle(c)
+  return final
+}
+
+/** The branches, in order (spec ha.md 3.3 to 3.10); the first that has something to say ends the decision. */
+async function decide(c: Cycle): Promise<CycleResult> {
+  const { actions, memory, world } = c
+  if (actions.name !== null) return whileBusy(c, actions.name)
+  const early = (await stillStarting(c)) ?? (memory.bootstrap.active ? await continueBootstrap(c) : null)
+  if (early) return early
+  const unusable = (await verifyStart(c)) ?? (await missingData(c)) ?? (await foreignData(c))
+  if (unusable) return unusable
+  if (!world.postgres.isAlive()) {
+    world.log.warning('Postgresql is not running.')
+    return (await leftStopped(c)) ?? recover(c)
+  }
+  if (!isLocked(c.view)) return race(c)
+  const decided = await locked(c)
+  return (await scheduledRestart(c)) ?? decided
+}
+
+/** Spec ha.md 3.2. */
+async function prepare(c: Cycle): Promise<void> {
+  const { memory, settings, world } = c
+  const { postgres, dcs, fence } = world
+  if (settings.paused) {
+    if (fence.isRunning) await fence.disable()
+    memory.wasPaused = true
+  } else if (memory.wasPaused) {
+    postgres.scheduleSlotReload()
+    postgres.forgetSystemIdentifier()
+    memory.divergence.state = 'idle'
+    memory.wasPaused = false
+  }
+  if (!memberNamed(c.view, world.name)) await publishMember(c, c.signal)
+  if (!holdsLock(c)) return
+  const { initialize, config } = c.view
+  if (!isSystemIdentifier(initialize)) {
+    const own = await postgres.systemIdentifier(c.signal)
+    const createOnly = initialize === null
+    if (isSystemIdentifier(own)) await inStore(c, (budget) => dcs.writeInitialize(own, { createOnly }, budget))
+  }
+  if (!config?.valid || Object.keys(config.document).length === 0) {
+    await inStore(c, (budget) => dcs.writeConfig(memory.dynamicConfig, null, budget))
+    await reloadView(c)
+  }
+}
+
+async function endOfCycle(c: Cycle): Promise<void> {
+  if (isLeader(c)) forgetFailsafe(c)
+  await publishMember(c, c.signal)
+}

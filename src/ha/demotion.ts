@@ -1,0 +1,123 @@
+import { primaryStopLimitMs } from '../cluster/settings.ts'
+import { syncMode } from '../cluster/settings.ts'
+import { setNames } from './sync/names.ts'
+import type { ShutdownPositions, StopMode } from '../ports/postgres.ts'
+import { deadlineEvent } from './waiting.ts'
+import { forgetLease } from './lease.ts'
+import { releaseLock, renewLock } from './lock.ts'
+import { repairDivergence, requestDivergenceCheck } from './rewind.ts'
+import { successorHas } from './successors.ts'
+import { chooseUpstream } from './upstream.ts'
+import { freshCycle } from './view-loading.ts'
+import { type Cycle, did, type Ha, holdsLock } from './world.ts'
+
+/** Why and how a primary is stopped (spec ha.md 10.1). */
+export type DemotionMode = 'offline' | 'graceful' | 'immediate' | 'immediate-nolock' | 'demote-cluster'
+
+interface Manner {
+  readonly stop: StopMode
+  readonly checkpoint: boolean
+  readonly releases: boolean
+  /** Runs beside the loop: takes the cycle's mutex before it touches the leader key. */
+  readonly background: boolean
+}
+
+const MANNERS: Record<DemotionMode, Manner> = {
+  offline: { stop: 'fast', checkpoint: false, releases: false, background: false },
+  graceful: { stop: 'fast', checkpoint: true, releases: true, background: true },
+  immediate: { stop: 'immediate', checkpoint: false, releases: true, background: false },
+  'immediate-nolock': { stop: 'immediate', checkpoint: false, releases: false, background: false },
+  'demote-cluster': { stop: 'fast', checkpoint: false, releases: false, background: true },
+}
+
+/** How long the others get to take a key that was given back, before this member looks at the cluster again. */
+const SUCCESSION_MS = 2000
+
+/** Stops being a primary, lets somebody else become one, and comes back as a standby (spec ha.md 10.2). */
+export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal): Promise<void> {
+  const { world, settings } = c
+  const { postgres, log } = world
+  const manner = MANNERS[mode]
+  log.info(`Demoting self (${mode})`)
+  did(c, 'demote', { mode })
+  await requestDivergenceCheck(c, signal)
+  const release = new EarlyRelease(c, manner)
+  const stopped = await postgres.stop(
+    {
+      mode: manner.stop,
+      checkpoint: manner.checkpoint,
+      limitMs: primaryStopLimitMs(settings),
+      onSafePoint: () => world.fence.disable(),
+      ...(manner.releases && manner.stop === 'fast'
+        ? { onShutdownCheckpoint: (positions: ShutdownPositions) => release.tryNow(positions, signal) }
+        : {}),
+    },
+    signal,
+  )
+  if (stopped !== 'stopped') log.error('PostgreSQL could not be stopped for the demotion')
+  postgres.setRole('demoted')
+  const previous = mode === 'graceful' && !release.done ? await postgres.shutdownPositions(signal) : null
+  if (mode === 'demote-cluster') await renewLock(c)
+  else forgetLease(c)
+  if (manner.releases && !release.done) await release.now(previous?.previous ?? null, signal)
+  if (manner.releases) await deadlineEvent(c, SUCCESSION_MS, signal, ['leader'])
+  if (syncMode(settings) !== 'off') await setNames(c, null)
+  await comeBack(c, mode, signal)
+}
+
+/** Gives the leader key away while the stopped server is still archiving, once a successor has everything. */
+class EarlyRelease {
+  done = false
+  readonly #c: Cycle
+  readonly #manner: Manner
+
+  constructor(c: Cycle, manner: Manner) {
+    this.#c = c
+    this.#manner = manner
+  }
+
+  async tryNow(positions: ShutdownPositions, signal: AbortSignal): Promise<boolean> {
+    if (this.done) return true
+    if (!(await successorHas(this.#c, positions.checkpoint))) return false
+    this.#c.world.postgres.setRole('demoted')
+    await this.now(positions.previous, signal)
+    return true
+  }
+
+  async now(lastLsn: ShutdownPositions['previous'] | null, signal: AbortSignal): Promise<void> {
+    this.done = true
+    const release = (): Promise<void> => releaseLock(this.#c, signal, lastLsn)
+    await (this.#manner.background ? this.#c.mutex.run(release) : release())
+  }
+}
+
+async function comeBack(c: Cycle, mode: DemotionMode, signal: AbortSignal): Promise<void> {
+  const { postgres } = c.world
+  if (mode === 'immediate' || mode === 'immediate-nolock' || mode === 'offline') {
+    const started = c.actions.begin('starting after demotion', async (begun) => {
+      const fresh = mode === 'offline' ? null : await freshCycle(c, begun)
+      const upstream = fresh ? chooseUpstream(fresh) : null
+      return postgres.follow({ upstream, role: 'replica', timeoutMs: null, reload: false }, begun)
+    })
+    if (started.kind === 'busy')
+      c.world.log.info(`Starting after demotion is left to the next cycle: ${started.running}`)
+    return
+  }
+  const fresh = await freshCycle(c, signal)
+  if (fresh && (await needsRepair(fresh))) return
+  const upstream = fresh ? chooseUpstream(fresh) : null
+  const role = mode === 'demote-cluster' && fresh && holdsLock(fresh) ? 'standby_leader' : 'replica'
+  await postgres.follow({ upstream, role, timeoutMs: null, reload: false }, signal)
+}
+
+/** The slot is ours while we demote in the background, so a rewind cannot begin: the next cycle recovers. */
+async function needsRepair(c: Cycle): Promise<boolean> {
+  await repairDivergence(c)
+  return c.memory.divergence.state === 'needed'
+}
+
+/** For work that must end before a demotion, whoever runs it. */
+export async function endLongAction(ha: Ha): Promise<void> {
+  await ha.world.postgres.cancelStart()
+  await ha.actions.cancel()
+}

@@ -1,0 +1,60 @@
+import type { Lsn } from '../cluster/lsn.ts'
+import { printLsn } from '../cluster/lsn.ts'
+import type { Timeline, TimelineSwitch } from '../cluster/timeline.ts'
+import type { LocalPosition } from '../ports/postgres.ts'
+
+/**
+ * Whether the local history is a prefix of the leader's (spec ha.md 5.3).
+ * `checkpointed`: a primary whose first checkpoint after its promotion is done. `check`: ask when the leader can be asked.
+ */
+export type DivergenceState = 'idle' | 'checkpointed' | 'check' | 'needed' | 'not-needed' | 'done' | 'failed'
+
+export function wasExecuted(state: DivergenceState): boolean {
+  return state === 'done' || state === 'failed'
+}
+
+/** What the comparison found, in the words of the log. `switchpoint` is where the leader left the local timeline. */
+export interface Divergence {
+  readonly needed: boolean
+  readonly because:
+    | 'local-timeline-newer'
+    | 'same-timeline'
+    | 'behind-switch'
+    | 'past-switch'
+    | 'shutdown-checkpoint-lost'
+    | 'not-an-ancestor'
+  readonly switchpoint: Lsn | null
+}
+
+/**
+ * Compares where the local server stands with the history of the leader.
+ * @param checkpointEnd end of the local shutdown checkpoint record (0 when unreadable): a former primary whose last
+ *   record is not exactly what the leader branched off from has something that the leader never had
+ */
+export function compareHistories(
+  local: LocalPosition,
+  leaderTimeline: Timeline,
+  history: readonly TimelineSwitch[],
+  checkpointEnd: Lsn,
+): Divergence {
+  if (local.timeline > leaderTimeline) return { needed: true, because: 'local-timeline-newer', switchpoint: null }
+  if (local.timeline === leaderTimeline) return { needed: false, because: 'same-timeline', switchpoint: null }
+  const line = history.find((one) => one.timeline >= local.timeline)
+  if (!line || line.timeline !== local.timeline) return { needed: true, because: 'not-an-ancestor', switchpoint: null }
+  const { switchpoint } = line
+  if (local.inRecovery) {
+    const past = local.lsn > switchpoint
+    return { needed: past, because: past ? 'past-switch' : 'behind-switch', switchpoint }
+  }
+  if (local.lsn >= switchpoint) return { needed: true, because: 'past-switch', switchpoint }
+  if (checkpointEnd !== switchpoint) return { needed: true, because: 'shutdown-checkpoint-lost', switchpoint }
+  return { needed: false, because: 'behind-switch', switchpoint }
+}
+
+/** The lines of a history that an operator wants to see: the last few, and the one that decides. */
+export function historyExcerpt(history: readonly TimelineSwitch[], local: Timeline): string {
+  const at = history.findIndex((line) => line.timeline >= local)
+  const shown =
+    history.length > 4 && at >= 0 ? [...history.slice(Math.max(at - 1, 0), at + 2), ...history.slice(-1)] : history
+  return [...new Set(shown)].map((line) => `${line.timeline}\t${printLsn(line.switchpoint)}\t${line.reason}`).join('\n')
+}

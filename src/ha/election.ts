@@ -1,0 +1,75 @@
+import type { Lsn } from '../cluster/lsn.ts'
+import { isSyncLeader, isSyncMember, isVoter, type SyncState } from '../cluster/sync-state.ts'
+import { failoverPriority } from '../cluster/tags.ts'
+import type { PeerStatus } from '../ports/peers.ts'
+import { limitation } from './peer-limits.ts'
+
+/** What one member knows when it asks itself whether it is the healthiest. */
+export interface Ballot {
+  readonly name: string
+  readonly lsn: Lsn
+  readonly priority: number
+  /** `null`: votes are not counted. */
+  readonly quorum: SyncState | null
+  /** Synchronous replication is on, in whatever form. */
+  readonly syncLeader: string | null
+  /** Who was leader before. */
+  readonly formerLeader: string | null
+}
+
+export interface ElectionResult {
+  readonly won: boolean
+  /** What each answer meant, in the words of the log. */
+  readonly notes: readonly { readonly level: 'info' | 'warning'; readonly text: string }[]
+}
+
+/**
+ * Compares this member with those that answered (spec ha.md 6.3, rows 5 to 7). A member that does not answer is
+ * neutral; a primary that still runs blocks everybody.
+ */
+export function countVotes(own: Ballot, answers: readonly PeerStatus[]): ElectionResult {
+  const notes: { level: 'info' | 'warning'; text: string }[] = []
+  const lost = (level: 'info' | 'warning', text: string): ElectionResult => ({
+    won: false,
+    notes: [...notes, { level, text }],
+  })
+  let votes = own.quorum && isSyncMember(own.quorum, own.name) ? 0 : -1
+  let ahead = 0
+  for (const peer of answers) {
+    if (peer.kind === 'unreachable' || limitation(peer) !== null) continue
+    if (!peer.inRecovery) return lost('warning', `Primary (${peer.name}) is still alive`)
+    if (peer.lsn > own.lsn) {
+      notes.push({ level: 'info', text: `Wal position of ${peer.name} is ahead of my wal position` })
+      ahead += 1
+      if (own.syncLeader === null || peer.name.toLowerCase() !== own.syncLeader.toLowerCase())
+        return { won: false, notes }
+      notes.push({ level: 'info', text: 'Ignoring the former leader being ahead of us' })
+      continue
+    }
+    if (peer.lsn === 0) continue
+    const priority = failoverPriority(peer.tags)
+    let outranked = peer.lsn === own.lsn && own.priority < priority
+    if (outranked && peer.name === own.formerLeader) {
+      const text = `Ignoring former leader ${peer.name} having priority ${priority} higher than this nodes ${own.priority} priority`
+      notes.push({ level: 'info', text })
+      outranked = false
+    }
+    if (outranked && (!own.quorum || isSyncMember(own.quorum, peer.name))) {
+      return lost(
+        'info',
+        `${peer.name} has equally tolerable WAL position and priority ${priority}, while this node has priority ${own.priority}`,
+      )
+    }
+    if (own.quorum && isSyncMember(own.quorum, peer.name)) {
+      notes.push({ level: 'info', text: `Got quorum vote from ${peer.name}` })
+      votes += 1
+    }
+  }
+  if (!own.quorum) return { won: true, notes }
+  return { won: votes >= own.quorum.quorum || (ahead === 0 && isSyncLeader(own.quorum, own.name)), notes }
+}
+
+/** Whether the rules of the `sync` key let this member into a race at all. */
+export function isElectable(sync: SyncState, name: string): boolean {
+  return isVoter(sync, name) || isSyncLeader(sync, name)
+}

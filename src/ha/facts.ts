@@ -1,0 +1,41 @@
+import { isStarting } from '../cluster/instance.ts'
+import { type Lsn, maxLsn } from '../cluster/lsn.ts'
+import type { Observation } from '../ports/postgres.ts'
+import type { Cycle } from './world.ts'
+
+/** Looks into the running server, once per cycle. `null`: it cannot be asked now. */
+export async function observation(c: Cycle): Promise<Observation | null> {
+  const { postgres } = c.world
+  if (!postgres.isAlive()) return null
+  const outcome = await postgres.observe(c.signal)
+  return outcome.kind === 'observed' ? outcome.observation : null
+}
+
+/**
+ * Whether the local server is a primary now. A server that does not answer counts as what it was last: asking is not
+ * allowed to end a primary (spec ha.md 1.4).
+ */
+export async function isPrimary(c: Cycle): Promise<boolean> {
+  const { postgres, log } = c.world
+  if (!postgres.isAlive() || isStarting(postgres.state)) return false
+  const outcome = await postgres.observe(c.signal)
+  if (outcome.kind === 'observed') return !outcome.observation.inRecovery
+  log.warning('Failed to determine PostgreSQL state from the connection, falling back to cached role')
+  return postgres.isAlive() && postgres.role === 'primary'
+}
+
+export function walPosition(seen: Observation): Lsn {
+  return seen.inRecovery ? maxLsn(seen.receivedLsn, seen.replayedLsn) : seen.primaryLsn
+}
+
+/** Own position in the WAL; `null` when the server cannot be asked. Remembered for the next cycle. */
+export async function ownLsn(c: Cycle): Promise<Lsn | null> {
+  const seen = await observation(c)
+  if (!seen) return null
+  c.memory.own.lsn = walPosition(seen)
+  return c.memory.own.lsn
+}
+
+export function isStandbyCluster(c: Cycle): boolean {
+  return c.settings.standbyCluster !== null
+}

@@ -1,0 +1,84 @@
+import { actionName, type FailoverRequest, pending, printFailoverRequest } from '../cluster/failover-request.ts'
+import { memberNamed } from '../cluster/view.ts'
+import { isFailoverPossible } from './successors.ts'
+import { isPrimary } from './facts.ts'
+import { isQuorumMode } from './sync/active.ts'
+import { syncMode } from '../cluster/settings.ts'
+import { isSyncMember, isVoter } from '../cluster/sync-state.ts'
+import { isSyncActive } from './sync/active.ts'
+import { askPeers, limitation } from './peer-limits.ts'
+import type { RacePeer, RaceRules } from './healthiest.ts'
+import { addressOf } from './successors.ts'
+import { plannedTime } from './schedule.ts'
+import { type Cycle, inStore } from './world.ts'
+import { isNofailover } from '../cluster/tags.ts'
+
+/** A request whose time has come. One that is planned for later does not steer a race that begins before. */
+export function steersRace(c: Cycle, request: FailoverRequest | null): request is FailoverRequest {
+  if (!request) return false
+  if (request.scheduledAt === null) return true
+  const plannedMs = c.settings.paused ? null : plannedTime(request.scheduledAt)
+  return plannedMs !== null && plannedMs <= c.world.clock.wallMs()
+}
+
+type Race = (c: Cycle, peers: readonly RacePeer[], rules: RaceRules) => Promise<boolean>
+
+/** What a request says about who races, when nobody has the lock (spec ha.md 12.4). */
+export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no' | 'continue'> {
+  const { view, settings, world } = c
+  const { log, name } = world
+  const request = pending(view.failover)
+  if (!request) return 'continue'
+  const action = actionName(request)
+  const { candidate } = request
+  if (candidate === name) return 'yes'
+  const member = memberNamed(view, candidate)
+  if (candidate !== null) {
+    if (settings.paused && !member && (await isPrimary(c))) {
+      log.warning(`${action}: removing failover key because failover candidate is not running`)
+      await cleanRequest(c)
+      return 'continue'
+    }
+    if (settings.paused) return 'no'
+    if (syncMode(settings) !== 'off' && !isQuorumMode(c) && !isSyncMember(view.sync, name)) return 'no'
+    const peer = member && (await askPeers(c, addressOf(member)))[0]
+    if (member && !isNofailover(member.data.tags)) {
+      const limit = peer ? limitation(peer) : 'not reachable'
+      if (limit === null) {
+        log.info(`${action}: to ${candidate}, i am ${name}`)
+        return 'no'
+      }
+      log.warning(`${action}: member ${candidate} is ${limit}`)
+    }
+  } else if (settings.paused) return 'no'
+  if (request.leader === name) {
+    return (await isFailoverPossible(c, { excludeCandidate: candidate !== null })) ? 'no' : 'yes'
+  }
+  const others = view.members
+    .filter((one) => one.name !== request.leader)
+    .filter((one) => !isSyncActive(c) || isVoter(view.sync, one.name))
+  const peers = others.map((one) => ({ address: addressOf(one)[0] ?? null, nofailover: isNofailover(one.data.tags) }))
+  return (await race(c, peers, { checkLag: false, formerLeader: request.leader })) ? 'yes' : 'no'
+}
+
+/** Blanks the request, if it is still the one that was read. */
+export async function cleanRequest(c: Cycle): Promise<void> {
+  const blank = { leader: null, candidate: null, scheduledAt: null }
+  await inStore(c, (budget) => c.world.dcs.writeFailover(blank, c.view.failover?.version ?? null, budget))
+}
+
+/** The new lock owner takes the request off the table; in pause it keeps the candidate, so that promotion goes on. */
+export async function settleRequest(c: Cycle): Promise<void> {
+  const request = pending(c.view.failover)
+  if (!request) return
+  c.world.journal.record({ kind: 'saw', what: 'failover request', detail: printFailoverRequest(request) })
+  if (c.settings.paused && request.leader !== null && request.candidate !== null) {
+    c.world.log.info('Updating failover key after acquiring leader lock...')
+    const rest = { leader: null, candidate: request.candidate, scheduledAt: null }
+    await inStore(c, (budget) => c.world.dcs.writeFailover(rest, request.version, budget))
+    return
+  }
+  c.world.log.info('Cleaning up failover key after acquiring leader lock...')
+  const blank = { leader: null, candidate: null, scheduledAt: null }
+  await inStore(c, (budget) => c.world.dcs.writeFailover(blank, null, budget))
+}

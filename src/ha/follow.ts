@@ -1,0 +1,103 @@
+import { isStarting } from '../cluster/instance.ts'
+import { timeline } from '../cluster/timeline.ts'
+import { isLocked } from '../cluster/view.ts'
+import type { StandbyRole, Upstream } from '../ports/postgres.ts'
+import { demote } from './demotion.ts'
+import { isPrimary, observation } from './facts.ts'
+import { type CycleResult, result } from './messages.ts'
+import { beginOrBusy, repairDivergence, repairIsPending, requestDivergenceCheck } from './rewind.ts'
+import { chooseUpstream } from './upstream.ts'
+import { reloadView } from './view-loading.ts'
+import { type Cycle, holdsLock } from './world.ts'
+
+export interface FollowReasons {
+  /** The result when this server was a primary and has been demoted. */
+  readonly demoting: CycleResult
+  readonly following: CycleResult
+  /** Read the view again first. */
+  readonly refresh?: boolean
+}
+
+/** Makes this server follow whom it should (spec ha.md 7.4). */
+export async function follow(c: Cycle, reasons: FollowReasons): Promise<CycleResult> {
+  if (reasons.refresh) await reloadView(c)
+  const upstream = chooseUpstream(c)
+  const primary = await isPrimary(c)
+  if (c.settings.paused && (!isLocked(c.view) || !(await repairIsPending(c, c.signal)))) {
+    const left = leaveAlone(c, primary, upstream)
+    if (left) return left
+  } else if (primary) return demotePrimary(c, reasons.demoting)
+  await checkLocalHistoryAhead(c)
+  const repair = await repairDivergence(c)
+  if (repair) return repair
+  await resumeReplay(c)
+  return pointAt(c, upstream, reasons.following)
+}
+
+/** Pause: a primary without the lock goes on, a replica without anybody to follow too. */
+function leaveAlone(c: Cycle, primary: boolean, upstream: Upstream | null): CycleResult | null {
+  const { postgres } = c.world
+  if (primary) {
+    postgres.setRole('primary')
+    return result('paused-primary-without-lock')
+  }
+  if (postgres.role !== 'standby_leader') postgres.setRole('replica')
+  return upstream ? null : result('no-action', c.world.name)
+}
+
+async function demotePrimary(c: Cycle, reason: CycleResult): Promise<CycleResult> {
+  if (c.settings.standbyCluster && !c.settings.paused)
+    return beginOrBusy(c, 'demoting to a standby cluster', reason, (signal) => demote(c, 'demote-cluster', signal))
+  if (!c.settings.paused) await demote(c, 'immediate-nolock', c.signal)
+  return reason
+}
+
+/** Standby cluster: somebody promoted this server behind our back; its next timeline exists here but not in the source. */
+async function checkLocalHistoryAhead(c: Cycle): Promise<void> {
+  const known = c.memory.own.leaderTimeline
+  if (!c.settings.standbyCluster || known === null) return
+  if (await c.world.postgres.localTimelineHistory(timeline(known + 1))) await requestDivergenceCheck(c, c.signal)
+}
+
+/** PostgreSQL 14 and later pauses replay instead of stopping when a primary's parameter was raised: go on. */
+async function resumeReplay(c: Cycle): Promise<void> {
+  const { postgres, log } = c.world
+  if (c.settings.paused || postgres.serverVersion < 140000 || isStarting(postgres.state)) return
+  const seen = await observation(c)
+  if (!seen?.replayPaused) return
+  log.info('Resuming paused WAL replay for PostgreSQL 14+')
+  await postgres.resumeReplay(c.signal)
+}
+
+async function pointAt(c: Cycle, upstream: Upstream | null, following: CycleResult): Promise<CycleResult> {
+  const { postgres } = c.world
+  const role: StandbyRole = upstream?.kind === 'remote' && holdsLock(c) ? 'standby_leader' : 'replica'
+  if (c.settings.standbyCluster && role === 'replica' && !hasAddress(upstream)) return result('old-standby-leader')
+  const difference = await postgres.recoveryDifference(upstream, role, c.signal)
+  if (difference === 'restart') {
+    await requestDivergenceCheck(c, c.signal)
+    return beginOrBusy(c, 'changing primary_conninfo and restarting', following, (signal) =>
+      postgres.follow({ upstream, role, timeoutMs: null, reload: false }, signal),
+    )
+  }
+  if (difference === 'reload') {
+    await postgres.follow({ upstream, role, timeoutMs: null, reload: true }, c.signal)
+    await requestDivergenceCheck(c, c.signal)
+    return following
+  }
+  if (role === 'standby_leader' && postgres.role !== 'standby_leader') {
+    postgres.setRole('standby_leader')
+    postgres.fireCallback('on_role_change', 'standby_leader')
+    return following
+  }
+  const { own } = c.memory
+  if (own.timeline !== null && own.leaderTimeline !== null && own.timeline < own.leaderTimeline) {
+    await requestDivergenceCheck(c, c.signal)
+    return (await repairDivergence(c)) ?? following
+  }
+  return following
+}
+
+function hasAddress(upstream: Upstream | null): boolean {
+  return upstream !== null && (upstream.kind === 'remote' || upstream.member.data.connUrl !== null)
+}

@@ -1,0 +1,145 @@
+import { clusterTimeline } from '../cluster/history.ts'
+import { isStarting } from '../cluster/instance.ts'
+import type { Member } from '../cluster/member.ts'
+import { isSyncMember, isVoter } from '../cluster/sync-state.ts'
+import { pending } from '../cluster/failover-request.ts'
+import { failoverPriority, isNofailover } from '../cluster/tags.ts'
+import { elapsedMs } from '../cluster/time.ts'
+import type { Timeline } from '../cluster/timeline.ts'
+import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.ts'
+import type { PeerAddress } from '../ports/peers.ts'
+import { countVotes, isElectable } from './election.ts'
+import { isPrimary, observation, ownLsn } from './facts.ts'
+import { requestDecides, steersRace } from './failover-race.ts'
+import { askPeers } from './peer-limits.ts'
+import { isQuorumActive, isSyncActive } from './sync/active.ts'
+import { addressOf } from './successors.ts'
+import type { Cycle } from './world.ts'
+
+/** Whether this member should try to take the lock (spec ha.md 6.2): the first row that matches decides. */
+export async function amHealthiest(c: Cycle): Promise<boolean> {
+  const { view, settings, memory, world } = c
+  const { log, postgres, clock } = world
+  const tags = world.identity().tags
+  const { releasedAt } = memory.race
+  if (releasedAt !== null && elapsedMs(releasedAt, clock.now()) < settings.ttlMs) {
+    log.info('backoff: skip leader race after pre_promote script failure and releasing the lock voluntarily')
+    return false
+  }
+  const request = pending(view.failover)
+  const nofailover = isNofailover(tags)
+  if (settings.paused && !nofailover && steersRace(c, request)) {
+    const verdict = await requestDecides(c, raceAgainst)
+    if (verdict !== 'continue') return verdict === 'yes'
+  }
+  if (isStarting(postgres.state)) return false
+  if (await isPrimary(c)) return mayKeepPrimary(c)
+  if (settings.paused || nofailover) return false
+  if (steersRace(c, request)) {
+    if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name)) return false
+    return (await requestDecides(c, raceAgainst)) === 'yes'
+  }
+  if (!world.fence.isHealthy) {
+    log.warning('Watchdog device is not usable')
+    return false
+  }
+  const failsafe = settings.failsafeMode ? failsafeMembers(view) : null
+  if (failsafe && !(world.name in failsafe)) return false
+  if (isSyncActive(c) && !isQuorumActive(c) && !isElectable(view.sync, world.name)) return false
+  return raceAgainst(c, everybody(c), {
+    checkLag: true,
+    formerLeader: memory.store.lockedView && lockOwner(memory.store.lockedView),
+  })
+}
+
+/** A server that is a primary already: it keeps its role unless somebody else has been primary since. */
+async function mayKeepPrimary(c: Cycle): Promise<boolean> {
+  const { view, settings, world } = c
+  if (settings.paused) {
+    const { initialize } = view
+    return !isSystemIdentifier(initialize) || initialize === (await world.postgres.systemIdentifier(c.signal))
+  }
+  const seen = await observation(c)
+  const known = clusterTimeline(view.history)
+  if (seen && seen.timeline < known) {
+    world.log.warning(`My timeline ${seen.timeline} is behind last known cluster timeline ${known}`)
+    return false
+  }
+  return true
+}
+
+/** Members of the last view that had a leader, of the failsafe record and of this view; the newest word about each. */
+function everybody(c: Cycle): readonly RacePeer[] {
+  const peers = new Map<string, RacePeer>()
+  for (const member of c.memory.store.lockedView?.members ?? []) peers.set(member.name, racePeer(member))
+  if (c.settings.failsafeMode) {
+    for (const [name, apiUrl] of Object.entries(failsafeMembers(c.view) ?? {}))
+      peers.set(name, { address: { name, apiUrl }, nofailover: false })
+  }
+  for (const member of c.view.members) peers.set(member.name, racePeer(member))
+  const all = [...peers.values()]
+  return isSyncActive(c) ? all.filter((peer) => isSyncMember(c.view.sync, peer.address?.name ?? '')) : all
+}
+
+export interface RacePeer {
+  readonly address: PeerAddress | null
+  readonly nofailover: boolean
+}
+
+export function racePeer(member: Member): RacePeer {
+  return { address: addressOf(member)[0] ?? null, nofailover: isNofailover(member.data.tags) }
+}
+
+export interface RaceRules {
+  readonly checkLag: boolean
+  readonly formerLeader: string | null
+}
+
+/** The health check against other members (spec ha.md 6.3). */
+export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: RaceRules): Promise<boolean> {
+  const { view, settings, world, memory } = c
+  const { log } = world
+  const own = await ownLsn(c)
+  if (own === null) return false
+  if (rules.checkLag && view.status.lastLsn - own > settings.maximumLagOnFailover) {
+    log.info('My wal position exceeds maximum replication lag')
+    return false
+  }
+  if (!settings.standbyCluster && settings.checkTimeline && !(await isTimelineCurrent(c))) return false
+  const quorum = isQuorumActive(c)
+  const previousLeader = memory.store.lockedView && lockOwner(memory.store.lockedView)
+  const asked = peers.flatMap(({ address, nofailover }) => {
+    if (!address || address.name === world.name) return []
+    const mayStillBePrimary = address.name === previousLeader
+    return !nofailover || mayStillBePrimary || (quorum && isVoter(view.sync, address.name)) ? [address] : []
+  })
+  const answers = await askPeers(c, asked)
+  const syncLeader = isSyncActive(c) ? view.sync.leader : null
+  const counted = countVotes(
+    {
+      name: world.name,
+      lsn: own,
+      priority: failoverPriority(world.identity().tags),
+      quorum: quorum ? view.sync : null,
+      syncLeader,
+      formerLeader: syncLeader ?? rules.formerLeader,
+    },
+    answers,
+  )
+  for (const note of counted.notes) log[note.level](note.text)
+  return counted.won
+}
+
+async function isTimelineCurrent(c: Cycle): Promise<boolean> {
+  const { log, postgres } = c.world
+  const known = clusterTimeline(c.view.history)
+  const { own } = c.memory
+  const mine: Timeline | null = own.timeline === known ? own.timeline : await postgres.identifyTimeline(c.signal)
+  if (mine === null) {
+    log.info('Can not figure out my timeline')
+    return false
+  }
+  if (mine >= known) return true
+  log.info(`My timeline ${mine} is behind last known cluster timeline ${known}`)
+  return false
+}

@@ -1,0 +1,134 @@
+import { isStarting, roleClass } from '../cluster/instance.ts'
+import type { Member } from '../cluster/member.ts'
+import { elapsedMs, type Instant, later } from '../cluster/time.ts'
+import { isLocked, lockOwner } from '../cluster/view.ts'
+import type { StoreEvent } from '../ports/dcs.ts'
+import { runCycle } from './cycle.ts'
+import { type CycleResult, isHeartbeat } from './messages.ts'
+import { raceBackoffLeftMs } from './race.ts'
+import { withBudget, type Ha } from './world.ts'
+
+/** While PostgreSQL is coming up nothing tells us when it is there: look again after so long. */
+const STARTING_LOOK_MS = 250
+
+export interface LoopHooks {
+  /** Before a cycle: a reload that was asked for. */
+  readonly beforeCycle: () => Promise<void>
+  /** After a cycle: apply changed configuration, write the cache. */
+  readonly afterCycle: (result: CycleResult) => Promise<void>
+}
+
+/**
+ * Runs cycles: every `loop_wait` at the latest, at once when something happened (spec ha.md 2.2, 2.3).
+ * Created before the decision maker, because that one has to be able to wake it.
+ */
+export class Loop {
+  nextRunAt: Instant = 0 as Instant
+  #woken = false
+  #wakeSleeper: (() => void) | null = null
+
+  /** Runs the next cycle now, or at once after the one that is running. */
+  readonly wake = (): void => {
+    this.#woken = true
+    this.#wakeSleeper?.()
+  }
+
+  /** Runs until the signal aborts, or until a cycle says that the agent must end. @returns the exit code */
+  async run(ha: Ha, hooks: LoopHooks, signal: AbortSignal): Promise<number> {
+    const { clock, log, dcs, postgres } = ha.world
+    const unsubscribe = [
+      dcs.onChange((event) => void this.#onStoreEvent(ha, event, signal)),
+      postgres.onEvent(this.wake),
+    ]
+    this.nextRunAt = clock.now()
+    try {
+      while (!signal.aborted) {
+        await hooks.beforeCycle()
+        this.#woken = false
+        const result = await runCycle(ha, signal)
+        log.info(result.text)
+        if (result.exit !== undefined) return result.exit
+        await hooks.afterCycle(result)
+        await this.#wait(ha, result, signal)
+      }
+      return 0
+    } finally {
+      for (const end of unsubscribe) end()
+    }
+  }
+
+  async #wait(ha: Ha, result: CycleResult, signal: AbortSignal): Promise<void> {
+    const { clock, log } = ha.world
+    this.nextRunAt = later(this.nextRunAt, ha.memory.settings.loopWaitMs)
+    const now = clock.now()
+    if (this.nextRunAt <= now) {
+      log.warning('Loop time exceeded, rescheduling immediately.')
+      this.nextRunAt = now
+      return
+    }
+    const untilMs = this.#timeToNext(ha, now, result)
+    if (!this.#woken && !signal.aborted) await this.#sleep(ha, untilMs, signal)
+    if (this.#woken || clock.now() < this.nextRunAt) this.nextRunAt = clock.now()
+  }
+
+  #timeToNext(ha: Ha, now: Instant, result: CycleResult): number {
+    const { memory, world, actions } = ha
+    let untilMs = elapsedMs(now, this.nextRunAt)
+    if (memory.alarm !== null) untilMs = Math.min(untilMs, Math.max(elapsedMs(now, memory.alarm), 0))
+    const view = memory.store.view
+    if (view && !isLocked(view)) untilMs = Math.min(untilMs, raceBackoffLeftMs(ha) ?? untilMs)
+    if (actions.name === null && isStarting(world.postgres.state)) untilMs = Math.min(untilMs, STARTING_LOOK_MS)
+    const follows = view !== null && isLocked(view) && lockOwner(view) !== world.name
+    // Followers run a moment after the leader: then what they read is what it has just written.
+    return follows && isHeartbeat(result.rule) ? untilMs + 500 : untilMs
+  }
+
+  async #sleep(ha: Ha, ms: number, signal: AbortSignal): Promise<void> {
+    const awake = new AbortController()
+    const end = (): void => awake.abort()
+    this.#wakeSleeper = end
+    signal.addEventListener('abort', end, { once: true })
+    await ha.world.clock.sleep(ms, awake.signal)
+    signal.removeEventListener('abort', end)
+    this.#wakeSleeper = null
+  }
+
+  /**
+   * Which changes in the store are worth a cycle: a new or lost leader, changed configuration, a request, and members
+   * that came, went or changed what they are. Positions that merely move are not.
+   */
+  async #onStoreEvent(ha: Ha, event: StoreEvent, signal: AbortSignal): Promise<void> {
+    switch (event) {
+      case 'leader':
+      case 'config':
+      case 'failover':
+      case 'connection':
+        return this.wake()
+      case 'sync':
+      case 'initialize':
+      case 'members':
+        if (await this.#membersChanged(ha, signal)) this.wake()
+        return
+      case 'status':
+        return
+    }
+  }
+
+  #lastMembers = ''
+
+  async #membersChanged(ha: Ha, signal: AbortSignal): Promise<boolean> {
+    const outcome = await withBudget(ha, 1000, signal, (budget) => ha.world.dcs.load(budget))
+    if (outcome.kind !== 'done') return false
+    const { members, sync, initialize } = outcome.value
+    const seen = JSON.stringify([initialize, sync.version, members.map(essence)])
+    const changed = seen !== this.#lastMembers
+    this.#lastMembers = seen
+    return changed
+  }
+}
+
+/** What about a member matters to the others at once. */
+function essence({ name, data }: Member): unknown {
+  const { state, role, connUrl, apiUrl, tags, checkpointAfterPromote } = data
+  return [name, state, role && roleClass(role), connUrl, apiUrl, tags, checkpointAfterPromote]
+}

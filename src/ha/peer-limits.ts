@@ -1,0 +1,33 @@
+import { isNofailover } from '../cluster/tags.ts'
+import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
+import { type Cycle, withBudget } from './world.ts'
+
+/** How long a member may take to say how far it is. */
+const STATUS_MS = 2000
+
+/** Why a member cannot take over, in the words of the log; `null`: it can (spec ha.md 6.4). First match. */
+export type Limitation = 'not reachable' | 'not allowed to promote' | 'not watchdog capable'
+
+export function limitation(peer: PeerStatus): Limitation | null {
+  if (peer.kind === 'unreachable') return 'not reachable'
+  if (isNofailover(peer.tags)) return 'not allowed to promote'
+  if (peer.watchdogFailed) return 'not watchdog capable'
+  return null
+}
+
+/** Asks members how far they are, all at once. */
+export async function askPeers(c: Cycle, members: readonly PeerAddress[]): Promise<readonly PeerStatus[]> {
+  if (members.length === 0) return []
+  const answers = await withBudget(c, STATUS_MS, c.signal, (budget) => c.world.peers.statuses(members, budget))
+  for (const answer of answers) {
+    c.world.journal.record({
+      kind: 'asked',
+      what: `status of ${answer.name}`,
+      detail:
+        answer.kind === 'unreachable'
+          ? { answer: 'unreachable' }
+          : { lsn: answer.lsn, inRecovery: answer.inRecovery, timeline: answer.timeline },
+    })
+  }
+  return answers
+}

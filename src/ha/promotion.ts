@@ -1,0 +1,40 @@
+import type { CycleResult } from './messages.ts'
+import { beginOrBusy } from './rewind.ts'
+import { type Cycle, did } from './world.ts'
+
+/** Becomes a primary, beside the loop, which goes on renewing the lock (spec ha.md 9). */
+export function beginPromotion(c: Cycle, begun: CycleResult): CycleResult {
+  return beginOrBusy(c, 'promote', begun, (signal) => promote(c, signal))
+}
+
+async function promote(c: Cycle, signal: AbortSignal): Promise<void> {
+  const { memory, world, settings } = c
+  const { postgres, log } = world
+  if (postgres.role === 'promoted' || postgres.role === 'primary') return
+  memory.promotion.prePromote = 'running'
+  const passed = await postgres.prePromote(signal)
+  // Between this look and the promotion there is no await: a lock lost meanwhile has cancelled us here, or comes after.
+  if (isCancelled(c) || signal.aborted) {
+    memory.promotion.prePromote = 'none'
+    log.info('PostgreSQL promote cancelled.')
+    return
+  }
+  memory.promotion.prePromote = passed ? 'passed' : 'failed'
+  if (!passed) return
+  memory.divergence.state = 'idle'
+  memory.divergence.checkpoint = 'none'
+  const outcome = await postgres.promote(settings.loopWaitMs, signal)
+  did(c, 'promote', { outcome })
+}
+
+function isCancelled(c: Cycle): boolean {
+  return c.memory.promotion.prePromote === 'cancelled'
+}
+
+/** The lock was lost before the script said yes: nothing is promoted. @returns false when it is too late for that */
+export function cancelPromotion(c: Cycle): boolean {
+  if (c.memory.promotion.prePromote !== 'running') return false
+  c.memory.promotion.prePromote = 'cancelled'
+  c.actions.abort()
+  return true
+}

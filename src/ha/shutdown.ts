@@ -1,0 +1,67 @@
+import { primaryStopLimitMs } from '../cluster/settings.ts'
+import type { ShutdownPositions } from '../ports/postgres.ts'
+import { EMPTY_VIEW, lockOwner } from '../cluster/view.ts'
+import { isLeader } from './lease.ts'
+import { deleteLock } from './lock.ts'
+import { publishMember } from './member-key.ts'
+import { asAsynchronous } from './restart.ts'
+import { writeLastLsn } from './status.ts'
+import { successorHas } from './successors.ts'
+import { newCycle } from './view-loading.ts'
+import { type Ha, did } from './world.ts'
+
+/** The agent ends in good order (spec ha.md 20). Call it when no cycle runs any more. */
+export async function shutdown(ha: Ha, signal: AbortSignal): Promise<void> {
+  const { memory, world, actions } = ha
+  const { postgres, fence, log } = world
+  await postgres.cancelStart()
+  await actions.cancel()
+  if (memory.settings.paused) {
+    log.info('Leader key is not deleted and Postgresql is not stopped due paused state')
+    await fence.disable()
+    return
+  }
+  if (memory.joinAborted) return
+  const leader = isLeader(ha) || (memory.store.view !== null && lockOwner(memory.store.view) === world.name)
+  if (postgres.isAlive()) await asAsynchronous(ha, signal, () => stopServer(ha, leader, signal))
+  else if (leader) await deleteLock(ha, signal, null)
+}
+
+async function stopServer(ha: Ha, leader: boolean, signal: AbortSignal): Promise<void> {
+  const { memory, world } = ha
+  const { postgres, fence, log } = world
+  const view = memory.store.view ?? EMPTY_VIEW
+  let released = false
+  const release = async ({ checkpoint, previous }: ShutdownPositions): Promise<boolean> => {
+    if (released) return true
+    if (!(await successorHas(newCycle(ha, view, signal), checkpoint))) {
+      await writeLastLsn({ ...ha, signal }, previous)
+      return false
+    }
+    released = true
+    await deleteLock(ha, signal, previous)
+    return true
+  }
+  const stopped = await postgres.stop(
+    {
+      mode: 'fast',
+      checkpoint: false,
+      limitMs: primaryStopLimitMs(memory.settings),
+      onSafePoint: () => fence.disable(),
+      ...(leader ? { onShutdownCheckpoint: release } : {}),
+    },
+    signal,
+  )
+  did(ha, 'stop PostgreSQL for shutdown', { outcome: stopped, releasedEarly: released })
+  if (stopped !== 'stopped') {
+    log.error(
+      `PostgreSQL shutdown failed, leader key not removed.${fence.isRunning ? ' Leaving watchdog running.' : ''}`,
+    )
+    return
+  }
+  if (leader && !released) {
+    const positions = await postgres.shutdownPositions(signal)
+    await deleteLock(ha, signal, positions?.previous ?? null)
+  }
+  await publishMember(ha, signal)
+}

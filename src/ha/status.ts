@@ -1,0 +1,43 @@
+import type { Lsn } from '../cluster/lsn.ts'
+import { isVersionBelow } from '../cluster/member.ts'
+import { slotName } from '../cluster/slot-name.ts'
+import type { Status } from '../cluster/status.ts'
+import { observation, walPosition } from './facts.ts'
+import { failsafeRecord } from './failsafe.ts'
+import { retainedSlots } from './retention.ts'
+import { slotPositions } from './slot-positions.ts'
+import { type Cycle, type Ha, inStore } from './world.ts'
+
+/** Publishes `status`, and `failsafe` where it is on (spec ha.md 8.2). Failures are left to the next cycle. */
+export async function publishStatus(c: Cycle): Promise<void> {
+  const seen = await observation(c)
+  if (seen) {
+    const slots = c.settings.useSlots ? slotPositions(c, seen) : null
+    const permanentOnly = c.settings.memberSlotsTtlMs <= 0
+    const published = slots && permanentOnly ? onlyPermanent(c, slots) : slots
+    const status: Status = {
+      lastLsn: walPosition(seen),
+      slots: published,
+      retainSlots: slots ? retainedSlots(c, Object.keys(slots)) : [],
+    }
+    await inStore(c, (budget) => c.world.dcs.writeStatus(status, budget))
+    if (c.view.members.some((member) => isVersionBelow(member.data.agentVersion, [2, 1, 0]))) {
+      await inStore(c, (budget) => c.world.dcs.writeLegacyOptime(status.lastLsn, budget))
+    }
+  }
+  const failsafe = failsafeRecord(c)
+  if (failsafe) await inStore(c, (budget) => c.world.dcs.writeFailsafe(failsafe, budget))
+}
+
+function onlyPermanent(c: Cycle, slots: Record<string, Lsn>): Record<string, Lsn> {
+  const own = slotName(c.world.name)
+  return Object.fromEntries(Object.entries(slots).filter(([name]) => name === own || name in c.settings.permanentSlots))
+}
+
+/** The last word of a primary that stops: its final position, with the slots as last published. */
+export async function writeLastLsn(ha: Ha & { readonly signal: AbortSignal }, lastLsn: Lsn): Promise<void> {
+  const known = ha.memory.store.view?.status
+  const status: Status = { lastLsn, slots: known?.slots ?? null, retainSlots: known?.retainSlots ?? [] }
+  const outcome = await inStore(ha, (budget) => ha.world.dcs.writeStatus(status, budget))
+  if (outcome.kind !== 'done') ha.world.log.warning(`Failed to publish the last WAL position: ${outcome.reason}`)
+}

@@ -1,0 +1,23 @@
+import { demote, endLongAction } from './demotion.ts'
+import { isPrimary } from './facts.ts'
+import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
+import { type CycleResult, result } from './messages.ts'
+import type { Cycle } from './world.ts'
+
+/**
+ * The store gave no usable answer (spec ha.md 14.1). A primary stops being one before its lease could be given away,
+ * unless failsafe mode is on and every member consents.
+ */
+export async function storeOutage(c: Cycle): Promise<CycleResult> {
+  c.storeFailed = true
+  c.world.log.error('Error communicating with DCS')
+  const { settings, world } = c
+  if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')
+  if (!(await isPrimary(c))) return result('store-inaccessible')
+  if (settings.failsafeMode && (await allMembersConsent(c))) return result('failsafe-primary')
+  forgetFailsafe(c)
+  world.log.info('demoting self because DCS is not accessible and I was a leader')
+  await endLongAction(c)
+  await demote(c, 'offline', c.signal)
+  return result('demoted-store-inaccessible')
+}

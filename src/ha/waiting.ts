@@ -1,0 +1,27 @@
+import type { StoreEvent } from '../ports/dcs.ts'
+import { later } from '../cluster/time.ts'
+import type { Ha } from './world.ts'
+
+/** Waits for one of these events in the store, at most `limitMs`. */
+export async function deadlineEvent(
+  ha: Ha,
+  limitMs: number,
+  signal: AbortSignal,
+  events: readonly StoreEvent[],
+): Promise<void> {
+  const { clock, dcs } = ha.world
+  const happened = new AbortController()
+  const unsubscribe = dcs.onChange((event) => {
+    if (events.includes(event)) happened.abort()
+  })
+  const { signal: limit, done } = clock.deadline(later(clock.now(), limitMs), signal)
+  const end = (): void => happened.abort()
+  limit.addEventListener('abort', end, { once: true })
+  try {
+    await clock.sleep(limitMs, happened.signal)
+  } finally {
+    limit.removeEventListener('abort', end)
+    done()
+    unsubscribe()
+  }
+}
