@@ -51,7 +51,10 @@ async function run(
   signal.removeEventListener('abort', cancel)
   finished.abort()
   if (result.kind === 'error') return { code: null, stdout: '', stderr: result.message, failure: 'not-started' }
-  await Promise.race([Promise.all([stdout.done, stderr.done]), clock.sleep(OUTPUT_GRACE_MS, new AbortController().signal)])
+  await Promise.race([
+    Promise.all([stdout.done, stderr.done]),
+    clock.sleep(OUTPUT_GRACE_MS, new AbortController().signal),
+  ])
   child.stdout?.destroy()
   child.stderr?.destroy()
   const texts = { stdout: stdout.text(), stderr: stderr.text() }
@@ -59,7 +62,9 @@ async function run(
   return { code: result.code, ...texts, failure: result.code === null ? 'killed' : null }
 }
 
-type End = { readonly kind: 'exit'; readonly code: number | null } | { readonly kind: 'error'; readonly message: string }
+type End =
+  | { readonly kind: 'exit'; readonly code: number | null }
+  | { readonly kind: 'error'; readonly message: string }
 
 function end(child: ChildProcess): Promise<End> {
   return new Promise((resolve) => {

@@ -48,8 +48,8 @@ export type SqlOutcome =
   | { readonly kind: 'rows'; readonly rows: readonly SqlRow[] }
   /** The server answered with an error. */
   | { readonly kind: 'error'; readonly sqlState: string; readonly message: string }
-  /** No usable answer: not connected, connection lost, deadline over. */
-  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** No usable answer: not connected, connection lost, deadline over. `sqlState`: what the server refused us with. */
+  | { readonly kind: 'unreachable'; readonly reason: string; readonly sqlState?: string }
 
 /** One kept connection that is opened when needed. A query that misses its deadline destroys the connection. */
 export interface SqlConnection {

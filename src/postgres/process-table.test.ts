@@ -31,7 +31,9 @@ test('1.3 a zombie does not count as alive', () => {
 
 test('1.13 killing a tree ends the children of the children as well', async () => {
   const table = linuxProcessTable()
-  const child = spawn('sh', ['-c', 'sh -c "sleep 60 & echo ready; wait" & wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn('sh', ['-c', 'sh -c "sleep 60 & echo ready; wait" & wait'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   await once(child.stdout, 'data')
   const root = table.stat(child.pid as number)
   assert.ok(root)
