@@ -179,6 +179,8 @@ export interface Postgres {
   /** One look per cycle: the answer is kept until `forgetObservation`. */
   observe(signal: AbortSignal): Promise<ObservationOutcome>
   forgetObservation(): void
+  /** A fresh look on a connection of its own, beside the loop: leaves the cycle's observation as it is. For the REST server. */
+  look(signal: AbortSignal): Promise<ObservationOutcome>
   dataDirectory(): Promise<DataDirectory>
   controlData(signal: AbortSignal): Promise<ControlData | null>
   /** Cached until `forgetSystemIdentifier`. `null`: pg_controldata has no valid one. */
