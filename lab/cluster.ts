@@ -1,0 +1,195 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Etcd } from './etcd.ts'
+import { type ConfigDocument, Member, type MemberPlace, memberConfig, type Timing } from './member.ts'
+import { freePorts } from './ports.ts'
+import { type Programs, stagePrograms } from './programs.ts'
+import { giveTo, type ServerUser, serverUser } from './server-user.ts'
+import { until } from './wait.ts'
+
+export interface ClusterOptions {
+  /** Where bin/ and dist/ are. */
+  readonly checkout: string
+  readonly scope: string
+  readonly members: readonly string[]
+  readonly timing: Timing
+  /** Part of the name of the folder below the temporary directory. */
+  readonly purpose: string
+  /** Another agent than ours; `{cfg}` stands for its configuration file. */
+  readonly agentCommand?: readonly string[]
+  readonly agentEnv?: Readonly<Record<string, string>>
+  readonly dcs?: ConfigDocument
+  readonly parameters?: ConfigDocument
+}
+
+/** One row of `GET /cluster`. */
+export interface MemberRow {
+  readonly name: string
+  readonly role: string
+  readonly state: string
+  readonly host?: string
+  readonly port?: number
+  readonly timeline?: number
+  readonly lag?: number | string
+}
+
+/** An etcd and some members, all real processes of this machine, below one temporary folder. */
+export class Cluster {
+  readonly folder: string
+  readonly scope: string
+  readonly etcd: Etcd
+  readonly programs: Programs
+  readonly members: Member[] = []
+  readonly #options: ClusterOptions
+  readonly #user: ServerUser | null
+
+  private constructor(
+    options: ClusterOptions,
+    folder: string,
+    user: ServerUser | null,
+    programs: Programs,
+    etcd: Etcd,
+  ) {
+    this.#options = options
+    this.folder = folder
+    this.scope = options.scope
+    this.#user = user
+    this.programs = programs
+    this.etcd = etcd
+  }
+
+  /** Makes the folder, starts etcd and prepares the members; starts none of them. */
+  static async create(options: ClusterOptions): Promise<Cluster> {
+    const user = serverUser()
+    const folder = mkdtempSync(join(tmpdir(), `matriarch-${options.purpose}-`))
+    chmodSync(folder, 0o755)
+    const store = join(folder, 'store')
+    mkdirSync(store)
+    giveTo(user, folder, store)
+    const programs = stagePrograms(options.checkout, join(folder, 'program'), user)
+    const etcd = await Etcd.create({ binary: programs.etcd, folder: store, user })
+    const cluster = new Cluster(options, folder, user, programs, etcd)
+    try {
+      await etcd.start()
+      for (const name of options.members) await cluster.addMember(name)
+    } catch (error) {
+      await cluster.destroy()
+      throw error
+    }
+    return cluster
+  }
+
+  /** Prepares one more member; does not start it. `name` may be that of another one if the folder differs. */
+  async addMember(name: string, folderName = name): Promise<Member> {
+    const [pgPort = 0, apiPort = 0] = await freePorts(2)
+    const { scope, timing, dcs, parameters, agentEnv } = this.#options
+    const place: MemberPlace = {
+      name,
+      scope,
+      folder: join(this.folder, folderName),
+      pgPort,
+      apiPort,
+      user: this.#user,
+      agentCommand: this.#options.agentCommand ?? [this.programs.agent, '{cfg}'],
+      env: { MATRIARCH_NODE: this.programs.node, ...agentEnv },
+    }
+    const config = memberConfig(place, {
+      timing,
+      etcdPort: this.etcd.port,
+      postgresBin: this.programs.postgresBin,
+      ...(dcs ? { dcs } : {}),
+      ...(parameters ? { parameters } : {}),
+    })
+    const member = new Member(place, config)
+    this.members.push(member)
+    return member
+  }
+
+  member(name: string): Member {
+    const found = this.members.find((member) => member.name === name)
+    if (!found) throw new Error(`no member ${name}`)
+    return found
+  }
+
+  /** A key of this cluster in the store. */
+  key(name: string): string {
+    return `/service/${this.scope}/${name}`
+  }
+
+  /** The member whose REST server says that it is the primary; `null` when none or more than one does. */
+  async leader(): Promise<Member | null> {
+    const answers = await Promise.all(
+      this.members.map(async (member) => (member.isRunning ? await member.rest('GET', '/primary') : null)),
+    )
+    const leaders = this.members.filter((_, i) => answers[i]?.status === 200)
+    return leaders.length === 1 ? (leaders[0] ?? null) : null
+  }
+
+  /** The rows of `GET /cluster`, from the first member that answers. */
+  async rows(): Promise<readonly MemberRow[]> {
+    for (const member of this.members) {
+      if (!member.isRunning) continue
+      const answer = await member.rest('GET', '/cluster')
+      const rows = (answer?.json as { members?: readonly MemberRow[] } | null | undefined)?.members
+      if (rows) return rows
+    }
+    return []
+  }
+
+  /** One writable primary, and every other running member streams from it. @returns the primary */
+  async healthy(limitMs: number): Promise<Member> {
+    const running = this.members.filter((member) => member.isRunning)
+    return until(`one primary and ${running.length - 1} streaming replicas`, limitMs, async () => {
+      const leader = await this.leader()
+      if (!leader) return null
+      const [row] = await leader.sql(
+        "SELECT NOT pg_is_in_recovery() AS writable, (SELECT count(*)::int FROM pg_stat_replication WHERE state = 'streaming') AS streaming",
+      )
+      const reports = await Promise.all(running.map((member) => member.report()))
+      const allRun = reports.every((report) => report?.state === 'running' || report?.state === 'streaming')
+      return row?.['writable'] === true && row['streaming'] === running.length - 1 && allRun && leader
+    })
+  }
+
+  /** Starts the first member, waits until it can be written to, then the others. @returns how long both took */
+  async bootstrap(limitMs: number): Promise<{ readonly writableMs: number; readonly streamingMs: number }> {
+    const startedAt = performance.now()
+    const [first, ...others] = this.members
+    if (!first) throw new Error('a cluster without members')
+    await first.start()
+    await until('the first member can be written to', limitMs, async () => {
+      if (!first.isRunning) throw new Error(`the agent of ${first.name} has ended`)
+      return (await first.rest('GET', '/primary'))?.status === 200 && (await first.sql('SELECT 1')).length === 1
+    })
+    const writableMs = performance.now() - startedAt
+    for (const member of others) await member.start()
+    await this.healthy(limitMs)
+    return { writableMs, streamingMs: performance.now() - startedAt }
+  }
+
+  /** The end of every log, for the report of a failed test. */
+  logTails(lines: number): string {
+    const tail = (text: string): string => text.trimEnd().split('\n').slice(-lines).join('\n')
+    return this.members.map((member) => `--- ${member.name}\n${tail(member.logSince())}`).join('\n')
+  }
+
+  /** Orderly end of everything, replicas first; what does not end in time is killed. The folder stays. */
+  async stop(limitMs: number): Promise<void> {
+    const leader = await this.leader()
+    await Promise.all(this.members.filter((member) => member !== leader).map((member) => member.stop(limitMs)))
+    await leader?.stop(limitMs)
+    await this.#kill()
+  }
+
+  /** Kills everything and removes the folder. */
+  async destroy(): Promise<void> {
+    await this.#kill()
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+
+  async #kill(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.destroy()))
+    await this.etcd.stop()
+  }
+}
