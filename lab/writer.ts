@@ -1,31 +1,8 @@
 import type { Cluster } from './cluster.ts'
+import { type Account, type Acknowledged, accountFor } from './ledger.ts'
 import type { Member } from './member.ts'
 import { Session } from './sql.ts'
 import { sleep } from './wait.ts'
-
-/** A row that a server said it has committed. Times are of performance.now(). */
-export interface Acknowledged {
-  readonly node: string
-  readonly seq: number
-  readonly sentAt: number
-  readonly at: number
-}
-
-/** A time without a single acknowledged write. */
-export interface Gap {
-  readonly ms: number
-  readonly from: number
-  readonly to: number
-}
-
-/** What became of the acknowledged rows. */
-export interface Account {
-  readonly acknowledged: number
-  readonly found: number
-  readonly lost: readonly Acknowledged[]
-  /** Committed, although the client never heard of it. */
-  readonly unheard: number
-}
 
 /** How long a client waits for one statement before it gives its connection up. */
 const STATEMENT_LIMIT_MS = 2000
@@ -73,36 +50,16 @@ export class Writer {
     await Promise.all(this.#clients.values())
   }
 
-  /** Resolves as soon as `node` has acknowledged a row that was sent after `since`. */
+  /** The first row that was sent after `since` and acknowledged, by `node` or (`null`) by anybody. */
   firstWrite(node: string | null, since: number): Acknowledged | null {
     return this.acknowledged.find((row) => row.sentAt > since && (node === null || row.node === node)) ?? null
-  }
-
-  /** The longest time without an acknowledged write, among those that ended after `since`. */
-  longestGap(since: number): Gap {
-    let longest: Gap = { ms: 0, from: since, to: since }
-    const times = this.acknowledged.map((row) => row.at).sort((a, b) => a - b)
-    for (const [i, to] of times.entries()) {
-      const from = times[i - 1]
-      if (from !== undefined && to > since && to - from > longest.ms) longest = { ms: to - from, from, to }
-    }
-    return longest
-  }
-
-  /** Which member took the writes, one after the other. A name twice: it had them, lost them and got them back. */
-  reigns(since = 0): readonly string[] {
-    const rows = this.acknowledged.filter((row) => row.sentAt >= since).sort((a, b) => a.sentAt - b.sentAt)
-    return rows.map((row) => row.node).filter((node, i, all) => node !== all[i - 1])
   }
 
   /** Looks each acknowledged row up on the server that is the primary now. Stop the writer first. */
   async account(): Promise<Account> {
     const leader = await this.#cluster.healthy(60_000)
     const rows = await leader.sql('SELECT seq::int AS seq FROM ledger WHERE seq >= $1', [this.#firstSeq])
-    const present = new Set(rows.map((row) => Number(row['seq'])))
-    const lost = this.acknowledged.filter((row) => !present.has(row.seq))
-    const found = this.acknowledged.length - lost.length
-    return { acknowledged: this.acknowledged.length, found, lost, unheard: present.size - found }
+    return accountFor(this.acknowledged, new Set(rows.map((row) => Number(row['seq']))))
   }
 
   async #writeTo(member: Member): Promise<void> {
