@@ -32,18 +32,20 @@ export function readArguments(argv: readonly string[]): Arguments | string {
       args: [...argv],
       allowPositionals: true,
       options: {
-        'help': { type: 'boolean', short: 'h' },
-        'version': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
         'validate-config': { type: 'boolean' },
         'generate-sample-config': { type: 'boolean' },
         'generate-config': { type: 'boolean' },
-        'dsn': { type: 'string' },
+        dsn: { type: 'string' },
         'ignore-listen-port': { type: 'boolean', short: 'i' },
-        'print': { type: 'boolean', short: 'p' },
+        print: { type: 'boolean', short: 'p' },
       },
     })
     if (positionals.length > 1) return `unrecognized arguments: ${positionals.slice(1).join(' ')}`
-    const modes = (['validate-config', 'generate-sample-config', 'generate-config'] as const).filter((mode) => values[mode])
+    const modes = (['validate-config', 'generate-sample-config', 'generate-config'] as const).filter(
+      (mode) => values[mode],
+    )
     if (modes.length > 1) return `argument --${modes[1]}: not allowed with argument --${modes[0]}`
     return {
       mode: values.help ? 'help' : values.version ? 'version' : modeOf(modes[0]),

@@ -24,7 +24,9 @@ export interface ControlParts {
   readonly terminate: () => void
 }
 
-const conditionsOf = (request: RestartRequest): { role: string | null; postgresVersion: string | null; restartPending: boolean } => ({
+const conditionsOf = (
+  request: RestartRequest,
+): { role: string | null; postgresVersion: string | null; restartPending: boolean } => ({
   role: request.role ?? null,
   postgresVersion: request.postgresVersion ?? null,
   restartPending: request.restartPending ?? false,

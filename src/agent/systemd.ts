@@ -7,7 +7,10 @@ import { spawn } from 'node:child_process'
 export function notifier(socket: string | undefined): (state: string) => void {
   if (!socket) return () => {}
   return (state) => {
-    const child = spawn('systemd-notify', [state], { env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '' }, stdio: 'ignore' })
+    const child = spawn('systemd-notify', [state], {
+      env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '' },
+      stdio: 'ignore',
+    })
     child.on('error', () => {})
     child.unref()
   }

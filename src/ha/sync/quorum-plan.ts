@@ -65,7 +65,14 @@ class Planner {
   }
 
   run(): void {
-    const phases = [this.#takeOver, this.#assumeConfirmed, this.#finishInterrupted, this.#removeGone, this.#addNew, this.#adjustFactor]
+    const phases = [
+      this.#takeOver,
+      this.#assumeConfirmed,
+      this.#finishInterrupted,
+      this.#removeGone,
+      this.#addNew,
+      this.#adjustFactor,
+    ]
     for (const phase of phases) {
       phase.call(this)
       if (this.#ended) return
@@ -89,8 +96,13 @@ class Planner {
   }
 
   /** @param adjust unconfirmed standbys do not count yet: a candidate needs as many votes more */
-  #setQuorum(quorum: number, voters: NameSet, { adjust = true, leader }: { adjust?: boolean; leader?: string } = {}): void {
-    if (quorum < 0 || (quorum > 0 && quorum >= voters.size)) throw new NoWay(`quorum ${quorum} of ${voters.size} voters`)
+  #setQuorum(
+    quorum: number,
+    voters: NameSet,
+    { adjust = true, leader }: { adjust?: boolean; leader?: string } = {},
+  ): void {
+    if (quorum < 0 || (quorum > 0 && quorum >= voters.size))
+      throw new NoWay(`quorum ${quorum} of ${voters.size} voters`)
     const now = this.#state
     const next = { leader: leader ?? now.leader, quorum, voters }
     if (leader === undefined) {
@@ -150,7 +162,8 @@ class Planner {
     else if (strictlyWithin(this.#state.voters, this.#state.standbys)) this.#finishInterruptedInPostgres()
     const { standbys, voters, quorum, numsync } = this.#state
     if (this.#ended) return
-    if (!standbys.equals(voters)) throw new NoWay(`voters [${voters.names()}] and standbys [${standbys.names()}] differ`)
+    if (!standbys.equals(voters))
+      throw new NoWay(`voters [${voters.names()}] and standbys [${standbys.names()}] differ`)
     if (quorum + Math.min(numsync, this.#confirmed) > voters.size) {
       if (numsync > this.#wanted) this.#setSync(Math.max(this.#wanted, voters.size - quorum), standbys)
       else this.#setQuorum(standbys.size - numsync, voters)
@@ -255,7 +268,8 @@ class Planner {
       this.#setQuorum(voters.size - this.#state.numsync, voters)
     } else if (difference < 0) {
       const target = voters.size - numsync - difference
-      if (quorum < target) this.#setQuorum(target, voters, { adjust: quorum - difference < voters.size && this.#wanted > this.#confirmed })
+      if (quorum < target)
+        this.#setQuorum(target, voters, { adjust: quorum - difference < voters.size && this.#wanted > this.#confirmed })
       this.#setSync(numsync + difference, standbys)
     }
   }
