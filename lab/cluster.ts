@@ -179,16 +179,17 @@ export class Cluster {
     const leader = await this.leader()
     await Promise.all(this.members.filter((member) => member !== leader).map((member) => member.stop(limitMs)))
     await leader?.stop(limitMs)
-    await this.#kill()
+    await this.kill()
   }
 
   /** Kills everything and removes the folder. */
   async destroy(): Promise<void> {
-    await this.#kill()
+    await this.kill()
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
-  async #kill(): Promise<void> {
+  /** Kills everything; the folder stays. */
+  async kill(): Promise<void> {
     await Promise.all(this.members.map((member) => member.destroy()))
     await this.etcd.stop()
   }

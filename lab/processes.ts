@@ -88,6 +88,15 @@ function parentOf(pid: number): number | null {
   }
 }
 
+/** What a process calls itself, as `ps` shows it; empty for one that has ended. */
+export function processTitle(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return ''
+  }
+}
+
 /** Passes over processes that have ended. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {

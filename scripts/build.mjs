@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const PROGRAMS = [
   { entry: 'src/agent/main.ts', file: 'dist/matriarch.cjs' },
   { entry: 'src/ctl/main.ts', file: 'dist/matriarchctl.cjs' },
-  { entry: 'demo/main.ts', file: '.build/tools/demo.cjs' },
+  { entry: 'lab/demo/main.ts', file: '.build/tools/demo.cjs' },
   { entry: 'bench/main.ts', file: '.build/tools/bench.cjs' },
 ]
 

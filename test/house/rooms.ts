@@ -36,7 +36,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   },
   sim: { rooms: [...PURE, 'ha', 'raft'], packages: ['node:'] },
   lab: { rooms: [], packages: ['node:', 'pg', 'yaml'] },
-  demo: { rooms: ['lab'], packages: ['node:'] },
+  'lab/demo': { rooms: ['lab'], packages: ['node:'] },
   bench: { rooms: ['lab'], packages: ['node:'] },
 }
 
