@@ -1,4 +1,5 @@
 import type { JsonObject } from '../cluster/json.ts'
+import type { Timing } from '../cluster/settings.ts'
 import type { Tags } from '../cluster/tags.ts'
 
 /**
@@ -9,6 +10,14 @@ export interface Config {
   readonly document: JsonObject
   /** The raw dynamic document with adjusted timings: the settings of the cluster. */
   readonly dynamic: JsonObject
+  /** The dynamic document that `document` was built from; differs from `dynamic` while that one is rejected. */
+  readonly acceptedDynamic: JsonObject
+  /** In seconds, adjusted, of the accepted document: goes with `dynamic` into `clusterSettings`. */
+  readonly timing: Timing
+  /** The local configuration that `document` was built from. */
+  readonly local: JsonObject
+  /** What was found odd while reading the sections, so that a reload tells only what is new. */
+  readonly findings: readonly Problem[]
   readonly name: string
   readonly scope: string
   readonly namespace: string
