@@ -220,6 +220,8 @@ export interface Postgres {
   recoveryDifference(upstream: Upstream | null, role: StandbyRole, signal: AbortSignal): Promise<RecoveryDifference>
   /** Replaces synchronous_standby_names and reloads; `null` removes it (the user's own value, if any, comes back). */
   setSynchronousStandbyNames(text: string | null, signal: AbortSignal): Promise<void>
+  /** Writes a little WAL without waiting for standbys, so that all of them report progress (spec postgres.md 8.2). */
+  nudgeWal(signal: AbortSignal): Promise<void>
   /** Runs the configured `pre_promote` script; true when there is none. */
   prePromote(signal: AbortSignal): Promise<boolean>
   fireCallback(name: CallbackName, role: Role): void
