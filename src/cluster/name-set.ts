@@ -24,6 +24,11 @@ export class NameSet {
     return [...this.#names.values()].sort()
   }
 
+  /** For messages: `b,c`. */
+  print(): string {
+    return this.names().join(',')
+  }
+
   with(...more: readonly Iterable<string>[]): NameSet {
     return new NameSet([...this.#names.values(), ...more.flatMap((names) => [...names])])
   }

@@ -23,7 +23,7 @@ function printed(step: PlanStep): string {
   if (step.kind === 'restart') return 'restart'
   const count = step.kind === 'sync' ? step.numsync : step.quorum
   const names = step.kind === 'sync' ? step.standbys : step.voters
-  return `${step.kind} ${count}(${names.names()})`
+  return `${step.kind} ${count}(${names.print()})`
 }
 
 const EXAMPLES: readonly (readonly [state: string, active: string, wanted: number, plan: string])[] = [
@@ -90,7 +90,7 @@ test('17.1 from every state that keeps its promise each step of each plan keeps 
       for (let wanted = 1; wanted <= 3; wanted++) {
         for (let confirmed = 0; confirmed <= start.standbys.and(active).size; confirmed++) {
           checked += 1
-          const label = `${start.quorum}(${start.voters.names()}) ${start.numsync}(${start.standbys.names()}) ${confirmed} -> ${active.names()} wanted ${wanted}`
+          const label = `${start.quorum}(${start.voters.print()}) ${start.numsync}(${start.standbys.print()}) ${confirmed} -> ${active.print()} wanted ${wanted}`
           assertConverges(start, active, wanted, confirmed, label)
         }
       }
@@ -113,8 +113,8 @@ function assertConverges(start: QuorumState, active: NameSet, wanted: number, co
     if (plan.steps.length === 0 && cycle > 0) break
   }
   const factor = Math.min(wanted, active.size)
-  assert.ok(state.standbys.equals(active), `${label}: standbys ${state.standbys.names()}`)
+  assert.ok(state.standbys.equals(active), `${label}: standbys ${state.standbys.print()}`)
   assert.equal(state.numsync, factor, `${label}: numsync`)
-  assert.ok(state.voters.equals(active), `${label}: voters ${state.voters.names()}`)
+  assert.ok(state.voters.equals(active), `${label}: voters ${state.voters.print()}`)
   assert.equal(state.quorum, active.size - factor, `${label}: quorum`)
 }

@@ -66,15 +66,15 @@ class Planner {
 
   run(): void {
     const phases = [
-      this.#takeOver,
-      this.#assumeConfirmed,
-      this.#finishInterrupted,
-      this.#removeGone,
-      this.#addNew,
-      this.#adjustFactor,
+      (): void => this.#takeOver(),
+      (): void => this.#assumeConfirmed(),
+      (): void => this.#finishInterrupted(),
+      (): void => this.#removeGone(),
+      (): void => this.#addNew(),
+      (): void => this.#adjustFactor(),
     ]
     for (const phase of phases) {
-      phase.call(this)
+      phase()
       if (this.#ended) return
     }
   }
@@ -163,7 +163,7 @@ class Planner {
     const { standbys, voters, quorum, numsync } = this.#state
     if (this.#ended) return
     if (!standbys.equals(voters))
-      throw new NoWay(`voters [${voters.names()}] and standbys [${standbys.names()}] differ`)
+      throw new NoWay(`voters [${voters.print()}] and standbys [${standbys.print()}] differ`)
     if (quorum + Math.min(numsync, this.#confirmed) > voters.size) {
       if (numsync > this.#wanted) this.#setSync(Math.max(this.#wanted, voters.size - quorum), standbys)
       else this.#setQuorum(standbys.size - numsync, voters)

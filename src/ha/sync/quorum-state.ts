@@ -1,4 +1,4 @@
-import { NameSet } from '../../cluster/name-set.ts'
+import type { NameSet } from '../../cluster/name-set.ts'
 
 /**
  * What promises hold at one moment (spec ha.md 17.1). A commit is acknowledged by `numsync` of `standbys` and the primary;
@@ -30,7 +30,7 @@ export function brokenPromise(state: QuorumState, me: string): string | null {
     return `Quorum and sync not guaranteed to overlap: nodes ${all} >= quorum ${state.quorum} + sync ${state.numsync} + 1`
   }
   if (!committing.includes(electing) && !electing.includes(committing))
-    return `Mismatched sets: quorum only=[${electing.without(committing).names()}] sync only=[${committing.without(electing).names()}]`
+    return `Mismatched sets: quorum only=[${electing.without(committing).print()}] sync only=[${committing.without(electing).print()}]`
   return null
 }
 

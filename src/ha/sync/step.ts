@@ -1,23 +1,69 @@
-import { syncMode } from '../../cluster/settings.ts'
-import { type Cycle, inStore } from '../world.ts'
+import { NameSet } from '../../cluster/name-set.ts'
+import { printStandbyNames } from '../../cluster/standby-names.ts'
+import { minimumSync, syncMode } from '../../cluster/settings.ts'
+import type { Cycle } from '../world.ts'
+import { isQuorumActive } from './active.ts'
+import { deleteSync, knownSync, votersOf, writeSync } from './key.ts'
 import { setNames } from './names.ts'
+import { priorityStep } from './priority.ts'
+import { quorumStep } from './quorum.ts'
 
 /** Keeps `sync` and synchronous_standby_names in step with the replicas, once a cycle (spec ha.md 16.1). */
 export async function syncStep(c: Cycle): Promise<void> {
-  if (syncMode(c.settings) === 'off') await disable(c)
+  switch (syncMode(c.settings)) {
+    case 'off':
+      return disable(c)
+    case 'on':
+      return priorityStep(c)
+    case 'quorum':
+      return quorumStep(c)
+  }
 }
 
 /** Makes sure that no commit is acknowledged under rules of the leader before (spec ha.md 16.5, 17.3). */
 export async function prepareSyncForPromotion(c: Cycle): Promise<'ready' | 'refused'> {
-  if (syncMode(c.settings) === 'off') await disable(c)
+  switch (syncMode(c.settings)) {
+    case 'off':
+      await disable(c)
+      return 'ready'
+    case 'on':
+      return preparePriority(c)
+    case 'quorum':
+      await prepareQuorum(c)
+      return 'ready'
+  }
+}
+
+/** The new primary's first commit waits for as many of the others as could otherwise elect somebody else. */
+async function prepareQuorum(c: Cycle): Promise<void> {
+  const sync = knownSync(c)
+  const everybody = sync.leader === null ? new NameSet() : votersOf(sync).with([sync.leader])
+  const quorum = isQuorumActive(c) ? sync.quorum : 0
+  const others = everybody.without([c.world.name])
+  const outsider = others.size === everybody.size ? 1 : 0
+  const count = Math.max(everybody.size - quorum - 1 + outsider, minimumSync(c.settings))
+  await announce(c, 'quorum', others, Math.min(count, Math.max(others.size, minimumSync(c.settings))))
+}
+
+async function preparePriority(c: Cycle): Promise<'ready' | 'refused'> {
+  const sync = knownSync(c)
+  const strict = minimumSync(c.settings) > 0
+  const before = sync.leader === null ? new NameSet() : votersOf(sync).with([sync.leader])
+  const names = strict ? before.without([c.world.name]) : new NameSet()
+  if ((await writeSync(c, c.world.name, names, 0)) !== 'done') return 'refused'
+  await announce(c, 'priority', names, Math.max(names.size, minimumSync(c.settings)))
   return 'ready'
 }
 
+async function announce(c: Cycle, kind: 'priority' | 'quorum', names: NameSet, count: number): Promise<void> {
+  const text = printStandbyNames({ kind, count, members: names.names() }, c.world.postgres.serverVersion)
+  if (text !== null) c.world.log.info(`Assigning synchronous_standby_names to ${text}`)
+  await setNames(c, text)
+}
+
 async function disable(c: Cycle): Promise<void> {
-  const { sync } = c.view
-  if (sync.leader === null) return
-  const outcome = await inStore(c, (budget) => c.world.dcs.deleteSync(sync.version, budget))
-  if (outcome.kind !== 'done') return
+  if (knownSync(c).leader === null) return
+  if ((await deleteSync(c)) !== 'done') return
   await setNames(c, null)
   c.world.log.info('Disabled synchronous replication')
 }

@@ -1,0 +1,68 @@
+import { wantedSync } from '../../cluster/settings.ts'
+import { elapsedMs } from '../../cluster/time.ts'
+import type { Cycle } from '../world.ts'
+import { knownSync, votersOf, writeSync } from './key.ts'
+import { assignNames } from './names.ts'
+import { pictureOf, type SyncPicture } from './observe.ts'
+import { ownTheKey } from './priority.ts'
+import { planQuorum } from './quorum-plan.ts'
+import type { PlanStep } from './quorum-state.ts'
+import { holdInStrictMode } from './strict.ts'
+
+/** Replicas usually become synchronous within a moment; then the key can be written in the same cycle. */
+const LOOK_AGAIN_MS = 1000
+
+/** One step of quorum commit (spec ha.md 17.2). */
+export async function quorumStep(c: Cycle): Promise<void> {
+  const { clock, log, name } = c.world
+  const startedAt = clock.now()
+  const overMs = (): number => elapsedMs(startedAt, clock.now())
+  if (knownSync(c).leader === null && !(await ownTheKey(c))) return
+  for (;;) {
+    const picture = await pictureOf(c)
+    if (!picture) return
+    const sync = knownSync(c)
+    if (sync.leader === name && (await holdInStrictMode(c, picture))) return
+    const plan = planQuorum({
+      leader: sync.leader ?? name,
+      quorum: sync.quorum,
+      voters: votersOf(sync),
+      numsync: Math.min(picture.live.count, picture.liveNames.size),
+      standbys: picture.liveNames,
+      confirmed: picture.confirmed.size,
+      active: picture.active,
+      wanted: wantedSync(c.settings),
+      me: name,
+    })
+    if (plan.warning !== null) log.warning(plan.warning)
+    if (plan.steps.length === 0) return turnIntoQuorumForm(c, picture)
+    for (const step of plan.steps) {
+      if (overMs() >= c.settings.loopWaitMs || !(await execute(c, step))) return
+    }
+    if (plan.steps.at(-1)?.kind !== 'restart' || overMs() + LOOK_AGAIN_MS >= c.settings.loopWaitMs) return
+    await clock.sleep(LOOK_AGAIN_MS, c.signal)
+    c.world.postgres.forgetObservation()
+  }
+}
+
+async function execute(c: Cycle, step: PlanStep): Promise<boolean> {
+  switch (step.kind) {
+    case 'restart':
+      return true
+    case 'sync':
+      await assignNames(c, { kind: 'quorum', count: step.numsync, names: step.standbys })
+      return true
+    case 'quorum': {
+      const { leader, quorum, voters } = step
+      c.world.log.info(`Setting leader to ${leader}, quorum to ${quorum} of (${voters.names().join(', ')})`)
+      if ((await writeSync(c, leader, voters, quorum)) === 'done') return true
+      c.world.log.info('Synchronous replication key updated by someone else.')
+      return false
+    }
+  }
+}
+
+async function turnIntoQuorumForm(c: Cycle, picture: SyncPicture): Promise<void> {
+  if (picture.live.kind !== 'priority' || picture.liveNames.size === 0) return
+  await assignNames(c, { kind: 'quorum', count: picture.live.count, names: picture.liveNames })
+}
