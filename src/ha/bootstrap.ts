@@ -1,4 +1,5 @@
 import { isNofailover } from '../cluster/tags.ts'
+import { later } from '../cluster/time.ts'
 import { isLocked, leaderMember } from '../cluster/view.ts'
 import { minimumSync, syncMode } from '../cluster/settings.ts'
 import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow } from './clone.ts'
@@ -64,7 +65,8 @@ export async function continueBootstrap(c: Cycle): Promise<CycleResult> {
       memory.bootstrap.result = await postgres.postBootstrap(signal)
     })
   }
-  if (!(await fence.activate(memory.lease.until))) {
+  // There is no lease yet, and nobody else can have one: the key is still ours to take.
+  if (!(await fence.activate(later(world.clock.now(), c.settings.ttlMs)))) {
     log.error('Cancelling bootstrap because watchdog activation failed')
     return cancelBootstrap(c)
   }
