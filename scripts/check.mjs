@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 const isPg = (file) => file.endsWith('.pg.test.js')
 const isStore = (file) => file.endsWith('.etcd.test.js')
 const unitTests = () =>
-  [...tests('src'), ...tests('sim'), ...tests('lab'), ...tests('test/house')].filter(
+  [...tests('src'), ...tests('sim'), ...tests('lab'), ...tests('bench'), ...tests('test/house')].filter(
     (file) => !isPg(file) && !isStore(file),
   )
 
