@@ -1,0 +1,132 @@
+import { type StoredValue, version } from '../../cluster/stored.ts'
+import { type ClusterView, KEYS, viewFromKeys } from '../../cluster/view.ts'
+import type { StoreEvent } from '../../ports/dcs.ts'
+import { isNewer, type KeyValue, newest } from './wire.ts'
+
+/** One change as a watch reports it. */
+export type Change =
+  | { readonly kind: 'put'; readonly kv: KeyValue }
+  | { readonly kind: 'delete'; readonly key: string; readonly modRevision: string }
+
+/**
+ * All keys under the prefix as of one revision. Fed by lists, by watch events and by our own writes, in whatever order
+ * they arrive: older news about a key never replaces newer.
+ */
+export class Cache {
+  readonly #prefix: string
+  readonly #keys = new Map<string, KeyValue>()
+  /** When deleted keys were deleted, so that a late answer to a write does not bring them back. */
+  readonly #deleted = new Map<string, string>()
+  #view: ClusterView | null = null
+  /** Everything up to here is known. */
+  revision = '0'
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  get(key: string): KeyValue | null {
+    return this.#keys.get(key) ?? null
+  }
+
+  keys(): string[] {
+    return [...this.#keys.keys()]
+  }
+
+  view(): ClusterView {
+    this.#view ??= viewOf(this.#prefix, this.#keys.values())
+    return this.#view
+  }
+
+  /**
+   * What a complete list, read at `revision`, tells that was not known. A revision older than what was seen already
+   * means a store that was restored from a backup or is another one: then everything in it is news.
+   */
+  newsIn(list: readonly KeyValue[], revision: string): Change[] {
+    if (isNewer(this.revision, revision)) this.#forgetRevisions()
+    const listed = new Set(list.map(({ key }) => key))
+    const changes: Change[] = list.map((kv) => ({ kind: 'put', kv }))
+    for (const key of this.#keys.keys()) {
+      if (!listed.has(key)) changes.push({ kind: 'delete', key, modRevision: revision })
+    }
+    return changes.filter((change) => this.#isNews(change))
+  }
+
+  /** Everything up to `revision` has been applied. */
+  reached(revision: string): void {
+    this.revision = newest(this.revision, revision)
+  }
+
+  /** @returns the key as it was before; `undefined` when the change was known already */
+  apply(change: Change): KeyValue | null | undefined {
+    if (!this.#isNews(change)) return undefined
+    const before = this.get(keyOf(change))
+    this.#apply(change)
+    return before
+  }
+
+  #forgetRevisions(): void {
+    for (const [key, kv] of this.#keys) this.#keys.set(key, { ...kv, modRevision: '0' })
+    this.#deleted.clear()
+    this.revision = '0'
+  }
+
+  #isNews(change: Change): boolean {
+    const key = keyOf(change)
+    const known = this.#keys.get(key)?.modRevision ?? newest(this.#deleted.get(key) ?? '0', this.revision)
+    if (change.kind === 'delete') return this.#keys.has(key) && isNewer(change.modRevision, known)
+    return isNewer(change.kv.modRevision, known)
+  }
+
+  #apply(change: Change): void {
+    this.#view = null
+    if (change.kind === 'put') {
+      this.#keys.set(change.kv.key, change.kv)
+      this.#deleted.delete(change.kv.key)
+    } else {
+      this.#keys.delete(change.key)
+      this.#deleted.set(change.key, change.modRevision)
+    }
+  }
+}
+
+export function keyOf(change: Change): string {
+  return change.kind === 'put' ? change.kv.key : change.key
+}
+
+export function viewOf(prefix: string, list: Iterable<KeyValue>): ClusterView {
+  const keys = new Map<string, StoredValue>()
+  for (const { key, value, modRevision, lease } of list) {
+    if (key.startsWith(prefix)) {
+      keys.set(key.slice(prefix.length), { text: value, version: version(modRevision), session: lease })
+    }
+  }
+  return viewFromKeys(keys)
+}
+
+/**
+ * Whether a change is worth waking somebody up (spec dcs.md 1.8). One that keeps the value is not: a renewed binding to
+ * a lease, a member that writes the same again. Nor is the creation or the end of the dynamic configuration.
+ * @param key relative to the prefix
+ */
+export function eventOf(key: string, before: KeyValue | null, after: KeyValue | null): StoreEvent | null {
+  if (before?.value === after?.value) return null
+  if (key.startsWith(KEYS.members)) return 'members'
+  switch (key) {
+    case KEYS.leader:
+      return 'leader'
+    case KEYS.config:
+      return before && after ? 'config' : null
+    case KEYS.status:
+    case KEYS.legacyOptime:
+      return 'status'
+    case KEYS.failover:
+      return 'failover'
+    case KEYS.sync:
+      return 'sync'
+    case KEYS.initialize:
+      return 'initialize'
+    default:
+      return null
+  }
+}
