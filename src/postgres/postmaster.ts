@@ -1,0 +1,248 @@
+import type { ChildProcess } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Binaries, ConfigSource } from './parts.ts'
+import { type PostmasterFile, readPostmasterFile } from './postmaster-file.ts'
+import { judgePostmaster } from './postmaster-identity.ts'
+import {
+  children,
+  isSameProcessAlive,
+  type ProcessIdentity,
+  type ProcessTable,
+  signalProcess,
+} from './process-table.ts'
+
+/** A living postmaster of our data directory. */
+export interface Postmaster extends ProcessIdentity {
+  /** It runs in single-user mode: it cannot be stopped by signals. */
+  readonly singleUser: boolean
+}
+
+export interface PostmasterWatch {
+  /** Looks now. Costs some microseconds. */
+  current(): Postmaster | null
+  /** A postmaster just started by us: known before it has written its file, its end is told by the kernel. */
+  adopt(child: ChildProcess): Postmaster | null
+  /** Something hints that it may have ended: look now, and again within the next moment. */
+  suspect(): void
+  /** Called once for each postmaster that was seen alive and is not any more. */
+  onEnded(listener: () => void): void
+  /** @returns whether it ended before the signal aborted */
+  waitForEnd(postmaster: Postmaster, signal: AbortSignal): Promise<boolean>
+  /** A living process that the file names but that is not our postmaster. */
+  foreignPid(): number | null
+  /** Its file, if it is of this postmaster. */
+  file(): PostmasterFile | null
+  /** Ends the processes that a killed postmaster left behind. */
+  killOrphans(): void
+  /** Looks again and again until the signal aborts: the backstop where no event tells. */
+  keepLooking(signal: AbortSignal): Promise<void>
+}
+
+/** Where no event tells the end, it is found after this. Every look costs the agent a wake-up. */
+const BACKSTOP_MS = 2000
+/** Backends and sockets may end some milliseconds before the postmaster that dies with them. */
+const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
+
+interface Known {
+  readonly postmaster: Postmaster
+  readonly child: ChildProcess | null
+}
+
+export function postmasterWatch(
+  config: ConfigSource,
+  binaries: Binaries,
+  table: ProcessTable,
+  clock: Clock,
+  log: Log,
+): PostmasterWatch {
+  let known: Known | null = null
+  let warnedOf: number | null = null
+  let suspicious = false
+  const listeners: (() => void)[] = []
+
+  function isAlive({ postmaster, child }: Known): boolean {
+    if (child && (child.exitCode !== null || child.signalCode !== null)) return false
+    return isSameProcessAlive(table, postmaster)
+  }
+
+  function current(): Postmaster | null {
+    if (known && isAlive(known)) return known.postmaster
+    if (known) ended()
+    const found = find()
+    if (found) known = { postmaster: found, child: null }
+    return found
+  }
+
+  function ended(): void {
+    known = null
+    queueMicrotask(() => {
+      for (const listener of listeners) listener()
+    })
+  }
+
+  function find(): Postmaster | null {
+    const judged = judge()
+    return judged && judged.verdict !== 'foreign' ? judged.postmaster : null
+  }
+
+  function judge(): { readonly postmaster: Postmaster; readonly verdict: 'ours' | 'unsure' | 'foreign' } | null {
+    const file = readPostmasterFile(config().postgresql.dataDir)
+    if (!file) return null
+    const stat = table.stat(Math.abs(file.pid))
+    if (!stat || !isSameProcessAlive(table, stat)) return null
+    const verdict = judgePostmaster(
+      file,
+      {
+        ...stat,
+        startedAt: table.startedAt(stat),
+        executable: table.executable(stat.pid),
+        workingDirectory: table.workingDirectory(stat.pid),
+      },
+      {
+        agentPid: process.pid,
+        agentParent: process.ppid,
+        binaryName: basename(binaries.path('postgres')),
+        dataDir: realDataDir(),
+      },
+    )
+    if (verdict === 'unsure' && warnedOf !== stat.pid) {
+      warnedOf = stat.pid
+      log.warning(`Process ${stat.pid} is taken for our postmaster although its working directory cannot be read`)
+    }
+    return { postmaster: { pid: stat.pid, startTicks: stat.startTicks, singleUser: file.pid < 0 }, verdict }
+  }
+
+  function realDataDir(): string {
+    const { dataDir } = config().postgresql
+    try {
+      return realpathSync(dataDir)
+    } catch {
+      return dataDir
+    }
+  }
+
+  async function lookAgain(): Promise<void> {
+    const never = new AbortController().signal
+    for (const waitMs of SUSPICION_MS) {
+      await clock.sleep(waitMs, never)
+      if (known === null || current() === null) break
+    }
+    suspicious = false
+  }
+
+  return {
+    current,
+    adopt(child) {
+      const stat = child.pid === undefined ? null : table.stat(child.pid)
+      if (!stat) return null
+      const postmaster = { pid: stat.pid, startTicks: stat.startTicks, singleUser: false }
+      known = { postmaster, child }
+      child.once('exit', () => {
+        if (known?.child === child) ended()
+      })
+      return postmaster
+    },
+    suspect() {
+      if (suspicious || known === null) return
+      suspicious = true
+      void lookAgain()
+    },
+    onEnded(listener) {
+      listeners.push(listener)
+    },
+    async waitForEnd(postmaster, signal) {
+      const child = known?.postmaster === postmaster ? known.child : null
+      // The kernel tells the end of a child; a postmaster found running has to be looked at.
+      const told = child ? new Promise((resolve) => child.once('exit', resolve)) : null
+      const startedAt = clock.now()
+      while (isAlive({ postmaster, child })) {
+        if (signal.aborted) return false
+        const pollMs = clock.now() - startedAt < 5000 ? 20 : 100
+        await (told ? Promise.race([told, clock.sleep(500, signal)]) : clock.sleep(pollMs, signal))
+      }
+      current()
+      return true
+    },
+    foreignPid() {
+      const judged = judge()
+      return judged?.verdict === 'foreign' ? judged.postmaster.pid : null
+    },
+    file() {
+      const file = readPostmasterFile(config().postgresql.dataDir)
+      return file && known && Math.abs(file.pid) === known.postmaster.pid ? file : null
+    },
+    killOrphans() {
+      const dataDir = realDataDir()
+      for (const pid of orphans(table, dataDir, basename(binaries.path('postgres')))) {
+        log.warning(`Killing process ${pid} that the ended postmaster left behind: ${table.title(pid) ?? ''}`)
+        signalProcess(pid, 'SIGKILL')
+      }
+    },
+    async keepLooking(signal) {
+      while (!signal.aborted) {
+        await clock.sleep(BACKSTOP_MS, signal)
+        // A child's end is an event: nothing to look for.
+        if (known && known.child === null) current()
+      }
+    },
+  }
+}
+
+/**
+ * Backends of this data directory without a postmaster. They still could write and answer their clients, and no new
+ * server starts while they are attached to the old one's memory. The logger is spared: it ends when all others did.
+ */
+function orphans(table: ProcessTable, dataDir: string, binaryName: string): readonly number[] {
+  return table.pids().filter((pid) => {
+    const title = pid === process.pid ? null : table.title(pid)
+    if (!title?.startsWith('postgres: ') || /^postgres: (?:\S+: )?logger\b/.test(title)) return false
+    const executable = table.executable(pid)
+    return (
+      executable !== null &&
+      [binaryName, 'postmaster'].includes(basename(executable)) &&
+      table.workingDirectory(pid) === dataDir
+    )
+  })
+}
+
+/** User sessions, replication not counted: who could still write (spec postgres.md 1.7 step 8). */
+export function userBackends(table: ProcessTable, postmaster: Postmaster): readonly ProcessIdentity[] {
+  return children(table, postmaster.pid).filter((one) => isUserBackend(table.title(one.pid) ?? ''))
+}
+
+const AUXILIARY = [
+  'archiver',
+  'startup',
+  'autovacuum launcher',
+  'autovacuum worker',
+  'checkpointer',
+  'logger',
+  'stats collector',
+  'wal receiver',
+  'wal writer',
+  'writer',
+].map((name) => `${name}(?: process  )?`)
+const OTHERS = [
+  'syslogger',
+  'walreceiver',
+  'wal sender process',
+  'walsender',
+  'walwriter',
+  'background writer',
+  'logical replication launcher',
+  'logical replication (?:worker|tablesync worker|parallel apply worker|apply worker) for subscription',
+  'datachecksums launcher',
+  'datachecksums worker',
+  'slotsync worker',
+  'walsummarizer',
+  'io worker',
+  'bgworker:',
+]
+const NOT_A_USER = new RegExp(`^postgres:(?: .+:)? (?:${[...AUXILIARY, ...OTHERS].join('|')})(?: |$)`)
+
+export function isUserBackend(title: string): boolean {
+  return title !== '' && !NOT_A_USER.test(title)
+}

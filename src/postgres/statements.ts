@@ -1,0 +1,64 @@
+import { parseTimeline, type Timeline } from '../cluster/timeline.ts'
+import type { Budget } from '../ports/clock.ts'
+import { withBudget } from './budget.ts'
+import type { Machine } from './machine.ts'
+import type { SqlOutcome } from './parts.ts'
+
+const IDENTIFY_LIMIT_MS = 3000
+const SHORT_STATEMENT_LIMIT_MS = 2500
+
+/**
+ * A CHECKPOINT on a connection of its own without a statement timeout: it may take minutes (spec postgres.md 3.1).
+ * Failing is no reason to stop what it was for.
+ */
+export async function checkpoint(machine: Machine, budget: Budget): Promise<'done' | 'failed'> {
+  const { connector, connections, log, config } = machine
+  const connection = connector.connection({
+    ...connections.superuserKeywords(),
+    dbname: config().postgresql.database,
+    options: '-c statement_timeout=0 -c search_path=pg_catalog',
+  })
+  try {
+    const version = connections.heartbeat.serverVersion
+    const sql = version >= 190000 ? 'CHECKPOINT (FLUSH_UNLOGGED)' : 'CHECKPOINT'
+    const outcome = await connection.query(sql, [], budget)
+    if (outcome.kind === 'rows') return 'done'
+    log.error(`Exception during CHECKPOINT: ${problem(outcome)}`)
+    return 'failed'
+  } finally {
+    connection.close()
+  }
+}
+
+/** The timeline a running server is on, by its own word to its standbys; the only way for a standby that receives nothing. */
+export async function identifyTimeline(machine: Machine, signal: AbortSignal): Promise<Timeline | null> {
+  const { clock, connector, connections } = machine
+  const connection = connector.connection({
+    ...connections.replicationKeywords(),
+    replication: 'true',
+    options: '-c statement_timeout=2000',
+    connect_timeout: '3',
+  })
+  try {
+    const outcome = await withBudget(clock, IDENTIFY_LIMIT_MS, signal, (budget) =>
+      connection.query('IDENTIFY_SYSTEM', [], budget),
+    )
+    const value = outcome.kind === 'rows' ? outcome.rows[0]?.['timeline'] : undefined
+    return parseTimeline(value)
+  } finally {
+    connection.close()
+  }
+}
+
+/** Replay that an operator, or PostgreSQL 14 because of a too small parameter, has paused (spec postgres.md 3.2). */
+export async function resumeReplay(machine: Machine, signal: AbortSignal): Promise<void> {
+  const { clock, connections, log } = machine
+  const outcome = await withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
+    connections.heartbeat.query('SELECT pg_catalog.pg_wal_replay_resume()', [], budget),
+  )
+  if (outcome.kind !== 'rows') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
+}
+
+function problem(outcome: Exclude<SqlOutcome, { kind: 'rows' }>): string {
+  return outcome.kind === 'error' ? outcome.message : outcome.reason
+}
