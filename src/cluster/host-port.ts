@@ -18,3 +18,9 @@ export function splitHostPort(text: string, defaultPort: number | null): HostPor
 function withoutBrackets(address: string): string {
   return address.trim().replace(/^\[|\]$/g, '')
 }
+
+/** The opposite: brackets around an IPv6 address, the port left out where there is none (spec configuration.md 1.5). */
+export function joinHostPort(host: string, port: string | null): string {
+  const shown = host.includes(':') ? `[${host}]` : host
+  return port === null || port === '0' ? shown : `${shown}:${port}`
+}

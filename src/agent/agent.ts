@@ -1,0 +1,200 @@
+import { roleClass } from '../cluster/instance.ts'
+import type { JsonObject } from '../cluster/json.ts'
+import type { ClusterView } from '../cluster/view.ts'
+import { publishedTags } from '../cluster/tags.ts'
+import { saveCache } from '../config/cache.ts'
+import { createHa } from '../ha/create.ts'
+import { Loop } from '../ha/loop.ts'
+import { shutdown } from '../ha/shutdown.ts'
+import type { Ha, Identity } from '../ha/world.ts'
+import type { Clock } from '../ports/clock.ts'
+import { connUrl } from './identity.ts'
+import { createControl } from './control.ts'
+import { MemoryJournal } from './journal.ts'
+import { isNameTaken } from './name-check.ts'
+import { Observer } from './observer.ts'
+import type { AgentParts } from './parts.ts'
+import { VERSION } from './version.ts'
+
+/** How many cycles the journal keeps in memory. */
+const JOURNAL_CYCLES = 500
+/** A store that does not answer at start is asked again so often. */
+const FIRST_READ_PAUSE_MS = 5000
+
+/**
+ * One running agent: reads the cluster, looks whether its name is free, then runs cycles until it is told to end
+ * (spec ha.md 2.1, 2.2).
+ */
+export class Agent {
+  readonly #parts: AgentParts
+  readonly #ha: Ha
+  readonly #loop = new Loop()
+  readonly #end = new AbortController()
+  #reloadAsked = false
+  #dynamicInForce: JsonObject
+  #cachedDynamic: JsonObject | null = null
+  #roleClass: ReturnType<typeof roleClass> = null
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts
+    const { settings, clock, random, store, postgres, peers, fence, log } = parts
+    const { config } = settings
+    this.#dynamicInForce = config.dynamic
+    const world = {
+      name: config.name,
+      clock,
+      random,
+      dcs: store,
+      postgres,
+      peers,
+      fence,
+      log: log.for('ha'),
+      journal: new MemoryJournal(JOURNAL_CYCLES, () => clock.wallMs()),
+      identity: () => this.#identity(),
+      minimumTiming: parts.minimumTiming,
+    }
+    this.#ha = createHa(world, config.dynamic, config.timing, this.#loop.wake)
+  }
+
+  /** SIGHUP, POST /reload. */
+  readonly requestReload = (): void => {
+    this.#reloadAsked = true
+    this.#loop.wake()
+  }
+
+  /** SIGTERM, SIGINT. */
+  readonly terminate = (): void => this.#end.abort()
+
+  /** @returns the exit code */
+  async run(): Promise<number> {
+    const { settings, store, clock, log, api, notify, postgres } = this.#parts
+    const { signal } = this.#end
+    const started = await store.start(signal)
+    if (started.kind === 'stopped') return 0
+    if (started.kind === 'fatal') {
+      log.for('agent').critical(started.text)
+      return 1
+    }
+    const view = await this.#firstView()
+    if (!view) return 0
+    const { name, scope } = settings.config
+    if (await isNameTaken(view, name, this.#parts.peers, clock)) {
+      log.for('agent').critical(`Can't start; there is already a node named '${name}' running`)
+      return 1
+    }
+    if (view.config?.valid && Object.keys(view.config.document).length > 0) await this.#useDynamic(view.config.document)
+    await postgres.adopt(signal)
+    const control = createControl({
+      ha: this.#ha,
+      loop: this.#loop,
+      observer: new Observer(postgres, clock),
+      scope,
+      version: VERSION,
+      configuredTags: () => publishedTags(settings.config.tags),
+      requestReload: this.requestReload,
+      terminate: this.terminate,
+    })
+    const problem = await api.start(control)
+    if (problem !== null) {
+      log.for('api').error(problem)
+      return 1
+    }
+    notify('READY=1')
+    const exit = await this.#loop.run(this.#ha, { beforeCycle: () => this.#beforeCycle(), afterCycle: () => this.#afterCycle() }, signal)
+    return this.#finish(exit)
+  }
+
+  async #finish(exit: number): Promise<number> {
+    const { api, notify, store, postgres } = this.#parts
+    notify('STOPPING=1')
+    await api.close()
+    await shutdown(this.#ha, new AbortController().signal)
+    postgres.close()
+    await store.close()
+    return exit
+  }
+
+  async #firstView(): Promise<ClusterView | null> {
+    const { store, clock, log, settings } = this.#parts
+    const { signal } = this.#end
+    while (!signal.aborted) {
+      const deadline = (clock.now() + settings.config.timing.retryTimeout * 1000) as ReturnType<Clock['now']>
+      const limited = clock.deadline(deadline, signal)
+      const outcome = await store.load({ deadline, signal: limited.signal })
+      limited.done()
+      if (outcome.kind === 'done') return outcome.value
+      log.for('agent').warning('Can not get cluster from dcs')
+      await clock.sleep(FIRST_READ_PAUSE_MS, signal)
+    }
+    return null
+  }
+
+  async #beforeCycle(): Promise<void> {
+    if (!this.#reloadAsked) return
+    this.#reloadAsked = false
+    const { settings, notify, log } = this.#parts
+    notify('RELOADING=1')
+    try {
+      const changed = await settings.reloadLocal()
+      await this.#applyConfiguration({ local: changed, sighup: true })
+    } catch (error) {
+      log.for('agent').error(`Failed to reload config_file=${this.#parts.configPath ?? 'None'}`, error)
+    }
+    notify('READY=1')
+  }
+
+  async #afterCycle(): Promise<void> {
+    const { memory } = this.#ha
+    if (memory.dynamicConfig !== this.#dynamicInForce) await this.#useDynamic(memory.dynamicConfig)
+    else if (roleClass(this.#parts.postgres.role) !== this.#roleClass) await this.#applyConfiguration({ local: false, sighup: false })
+    await this.#saveDynamic()
+  }
+
+  async #useDynamic(document: JsonObject): Promise<void> {
+    const same = JSON.stringify(document) === JSON.stringify(this.#dynamicInForce)
+    this.#dynamicInForce = document
+    if (same) return
+    if (this.#parts.settings.changeDynamic(document)) await this.#applyConfiguration({ local: false, sighup: false })
+  }
+
+  /** In the order of spec configuration.md 7.3. */
+  async #applyConfiguration({ local, sighup }: { readonly local: boolean; readonly sighup: boolean }): Promise<void> {
+    const { settings, log, api, postgres, store, reconnectPeers } = this.#parts
+    const { config } = settings
+    this.#roleClass = roleClass(postgres.role)
+    if (local) {
+      log.reconfigure(config.log)
+      reconnectPeers(config)
+    }
+    if (local || sighup) {
+      const problem = await api.reconfigure(config)
+      if (problem !== null) log.for('api').error(problem)
+    }
+    await postgres.reconfigure(config, { sighup }, this.#end.signal)
+    if (local) store.reload(config.store.section)
+  }
+
+  /** The copy that a start without a store runs on. */
+  async #saveDynamic(): Promise<void> {
+    const { postgres, settings, log } = this.#parts
+    const document = settings.config.dynamic
+    if (postgres.role === 'uninitialized' || document === this.#cachedDynamic || Object.keys(document).length === 0) return
+    const problem = await saveCache(settings.config.postgresql.dataDir, document)
+    if (problem === null) this.#cachedDynamic = document
+    else log.for('agent').error(problem)
+  }
+
+  #identity(): Identity {
+    const { settings, postgres, api } = this.#parts
+    const { config } = settings
+    const { postgresql, restapi } = config
+    return {
+      connUrl: connUrl(postgresql.connectAddress ?? postgres.localAddress(), postgresql.database),
+      apiUrl: `${restapi.certfile === null ? 'http' : 'https'}://${api.connectAddress(config)}/patroni`,
+      proxyUrl: postgresql.proxyAddress === null ? null : connUrl(postgresql.proxyAddress, postgresql.database),
+      version: VERSION,
+      tags: publishedTags(config.tags),
+    }
+  }
+}
+

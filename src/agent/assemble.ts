@@ -1,0 +1,59 @@
+import type { Problem, Config } from '../config/types.ts'
+import type { LocalConfiguration } from '../config/local.ts'
+import { MINIMUM_TIMING } from '../cluster/settings.ts'
+import { createApiServer } from '../api/server.ts'
+import { selectStore } from '../dcs/select.ts'
+import { noFence } from '../fence/none.ts'
+import { createLog, type LogService } from '../log/log.ts'
+import { createPostgres } from '../postgres/server.ts'
+import { systemClock } from '../system/clock.ts'
+import { systemRandom } from '../system/random.ts'
+import { Agent } from './agent.ts'
+import { MemberPeers } from './member-peers.ts'
+import { type ConfigOrigin, SettingsSource } from './settings-source.ts'
+import { notifier } from './systemd.ts'
+import { VERSION } from './version.ts'
+
+export type Assembled =
+  | { readonly kind: 'agent'; readonly agent: Agent; readonly log: LogService }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+
+/** Builds the real adapters and the agent on them. Nothing is connected or touched yet. */
+export async function assemble(config: Config, local: LocalConfiguration, origin: ConfigOrigin): Promise<Assembled> {
+  const clock = systemClock
+  const random = systemRandom
+  const log = createLog(config.log)
+  const settings = new SettingsSource(config, local, config.dynamic, origin, log.for('config'))
+  const { ttl, loopWait, retryTimeout } = config.timing
+  const selected = selectStore(
+    config.store,
+    {
+      name: config.name,
+      prefix: config.storePrefix,
+      mode: 'member',
+      timing: { ttlMs: ttl * 1000, loopWaitMs: loopWait * 1000, retryTimeoutMs: retryTimeout * 1000 },
+    },
+    { clock, random, log: log.for('dcs'), userAgent: `Patroni/${VERSION}` },
+  )
+  if (selected.kind === 'problems') return selected
+  const peers = new MemberPeers(config, { clock, log: log.for('ha') })
+  const notify = notifier(process.env['NOTIFY_SOCKET'])
+  const postgres = await createPostgres(config, { clock, random, log: log.for('postgresql'), notify })
+  const api = createApiServer(config, { clock, log: log.for('api') })
+  const agent = new Agent({
+    settings,
+    configPath: origin.path,
+    clock,
+    random,
+    log,
+    store: selected.store,
+    postgres,
+    peers,
+    reconnectPeers: (changed) => peers.reconnect(changed),
+    fence: noFence,
+    api,
+    notify,
+    minimumTiming: MINIMUM_TIMING,
+  })
+  return { kind: 'agent', agent, log }
+}
