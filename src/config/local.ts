@@ -45,7 +45,9 @@ export async function loadLocal({ path, environment, files }: LocalRequest): Pro
   if (!Array.isArray(read)) return broken([read as Problem])
   const sources = read as readonly Source[]
   const fromConfiguration = sources.some(isConfigurationVariable)
-  const merged = sources.reduce<JsonObject>((document, source) => mergePatch(document, source.document), {})
+  // A null in the first document removes nothing: there it is an empty section.
+  const [first, ...rest] = sources.map((source) => source.document)
+  const merged = rest.reduce(mergePatch, first ?? {})
   const complete = fromConfiguration ? merged : addConditional(merged, environment.conditional)
   return { kind: 'ok', local: { document: withModernShapes(complete), sources, environment } }
 }
