@@ -36,8 +36,10 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
   let votes = own.quorum && isSyncMember(own.quorum, own.name) ? 0 : -1
   let ahead = 0
   for (const peer of answers) {
-    if (peer.kind === 'unreachable' || limitation(peer) !== null) continue
+    if (peer.kind === 'unreachable') continue
+    // Whatever its tags say: two primaries are two primaries.
     if (!peer.inRecovery) return lost('warning', `Primary (${peer.name}) is still alive`)
+    if (limitation(peer) !== null) continue
     if (peer.lsn > own.lsn) {
       notes.push({ level: 'info', text: `Wal position of ${peer.name} is ahead of my wal position` })
       ahead += 1

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lsn } from '../cluster/lsn.ts'
+import { timeline, type TimelineSwitch } from '../cluster/timeline.ts'
+import { compareHistories, historyExcerpt } from './divergence.ts'
+
+/** Timeline 1 ended at 100, timeline 2 at 200; the leader is on 3. */
+const HISTORY: readonly TimelineSwitch[] = [
+  { timeline: timeline(1), switchpoint: lsn(100), reason: 'no recovery target specified' },
+  { timeline: timeline(2), switchpoint: lsn(200), reason: 'no recovery target specified' },
+]
+
+const CASES: readonly (readonly [
+  title: string,
+  on: number,
+  at: number,
+  inRecovery: boolean,
+  end: number,
+  needed: boolean,
+])[] = [
+  ['a replica behind the switch', 2, 150, true, 0, false],
+  ['a replica exactly at the switch', 2, 200, true, 0, false],
+  ['a replica past the switch', 2, 201, true, 0, true],
+  ['a replica past an older switch', 1, 150, true, 0, true],
+  ['a former primary whose shutdown checkpoint is the last record before the switch', 2, 190, false, 200, false],
+  ['a former primary whose shutdown checkpoint the leader never saw', 2, 190, false, 210, true],
+  ['a former primary whose last record cannot be read', 2, 190, false, 0, true],
+  ['a former primary past the switch', 2, 200, false, 210, true],
+  ['a newer timeline here than there', 4, 10, true, 0, true],
+  ['the same timeline', 3, 10_000, false, 0, false],
+]
+
+for (const [title, on, at, inRecovery, end, needed] of CASES) {
+  test(`5.3 ${title}: ${needed ? 'rewind' : 'follow'}`, () => {
+    const local = { timeline: timeline(on), lsn: lsn(at), inRecovery }
+    assert.equal(compareHistories(local, timeline(3), HISTORY, lsn(end)).needed, needed)
+  })
+}
+
+test('5.3 a timeline that the leader never was on', () => {
+  const local = { timeline: timeline(2), lsn: lsn(10), inRecovery: true }
+  const found = compareHistories(local, timeline(3), [HISTORY[0] as TimelineSwitch], lsn(0))
+  assert.deepEqual(found, { needed: true, because: 'not-an-ancestor', switchpoint: null })
+})
+
+test('5.3 a long history is shown around the line that decides', () => {
+  const long = Array.from({ length: 9 }, (_, i) => ({
+    timeline: timeline(i + 1),
+    switchpoint: lsn((i + 1) * 16),
+    reason: 'r',
+  }))
+  assert.deepEqual(
+    historyExcerpt(long, timeline(4))
+      .split('\n')
+      .map((line) => line.split('\t')[0]),
+    ['3', '4', '5', '9'],
+  )
+})

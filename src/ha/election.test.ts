@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lsn } from '../cluster/lsn.ts'
+import type { SyncState } from '../cluster/sync-state.ts'
+import { timeline } from '../cluster/timeline.ts'
+import type { PeerStatus } from '../ports/peers.ts'
+import { type Ballot, countVotes } from './election.ts'
+
+const OWN: Ballot = { name: 'b', lsn: lsn(100), priority: 1, quorum: null, syncLeader: null, formerLeader: 'a' }
+
+function standby(name: string, position: number, tags = {}): PeerStatus {
+  return {
+    kind: 'reachable',
+    name,
+    inRecovery: true,
+    lsn: lsn(position),
+    role: 'replica',
+    timeline: timeline(1),
+    tags,
+    watchdogFailed: false,
+  }
+}
+
+function primary(name: string): PeerStatus {
+  return { ...standby(name, 0), inRecovery: false } as PeerStatus
+}
+
+const gone = (name: string): PeerStatus => ({ kind: 'unreachable', name })
+
+function quorum(leader: string, voters: readonly string[], votes: number): SyncState {
+  return { version: null, leader, voters, quorum: votes }
+}
+
+const ASYNCHRONOUS: readonly (readonly [
+  title: string,
+  answers: readonly PeerStatus[],
+  own: Partial<Ballot>,
+  won: boolean,
+])[] = [
+  ['nobody answers', [gone('a'), gone('c')], {}, true],
+  ['everybody else is behind', [standby('c', 99)], {}, true],
+  ['another one is as far with the same priority: the lock decides', [standby('c', 100)], {}, true],
+  ['another one is ahead', [standby('c', 101)], {}, false],
+  ['another one is as far with a higher priority', [standby('c', 100, { failover_priority: 2 })], {}, false],
+  ['one with a higher priority is behind', [standby('c', 99, { failover_priority: 2 })], {}, true],
+  [
+    'the former leader is back as a standby with a higher priority',
+    [standby('a', 100, { failover_priority: 2 })],
+    {},
+    true,
+  ],
+  ['one that must not be promoted is ahead', [standby('c', 101, { nofailover: true })], {}, true],
+  ['a primary still runs', [gone('c'), primary('a')], {}, false],
+  [
+    'a primary still runs on a member that must not be promoted',
+    [{ ...primary('a'), tags: { nofailover: true } } as PeerStatus],
+    {},
+    false,
+  ],
+]
+
+for (const [title, answers, own, won] of ASYNCHRONOUS) {
+  test(`6.3 ${title}: ${won ? 'race' : 'stand back'}`, () => {
+    assert.equal(countVotes({ ...OWN, ...own }, answers).won, won)
+  })
+}
+
+test('6.3 the former leader of synchronous replication may be ahead', () => {
+  const counted = countVotes({ ...OWN, syncLeader: 'a' }, [standby('a', 200)])
+  assert.equal(counted.won, true)
+  assert.deepEqual(
+    counted.notes.map((note) => note.text),
+    ['Wal position of a is ahead of my wal position', 'Ignoring the former leader being ahead of us'],
+  )
+})
+
+const QUORUM: readonly (readonly [title: string, name: string, answers: readonly PeerStatus[], won: boolean])[] = [
+  ['one vote of two', 'b', [gone('a'), standby('c', 100), gone('d')], false],
+  ['two votes of two', 'b', [gone('a'), standby('c', 100), standby('d', 90)], true],
+  ['an outsider with two votes starts one behind', 'e', [standby('b', 100), standby('c', 100)], false],
+  ['an outsider with three votes', 'e', [standby('b', 100), standby('c', 100), standby('d', 100)], true],
+  ['the leader of the sync key, back and alone', 'a', [gone('b'), gone('c')], true],
+]
+
+for (const [title, name, answers, won] of QUORUM) {
+  test(`6.3 quorum of two out of a; b, c, d: ${title}: ${won ? 'race' : 'stand back'}`, () => {
+    const sync = quorum('a', ['b', 'c', 'd'], 2)
+    assert.equal(countVotes({ ...OWN, name, quorum: sync, syncLeader: 'a' }, answers).won, won)
+  })
+}
