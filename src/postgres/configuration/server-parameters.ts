@@ -6,6 +6,7 @@ import { splitHostPort } from '../../cluster/host-port.ts'
 import { type ClusterSettings, syncMode } from '../../cluster/settings.ts'
 import { STRICT_PLACEHOLDER } from '../../cluster/standby-names.ts'
 import { parseBool, parseInteger } from '../../cluster/values.ts'
+import { DEFAULT_PARAMETERS } from '../../config/enforced-parameters.ts'
 import type { Config } from '../../config/types.ts'
 import { majorOf, type ServerVersion } from '../version.ts'
 import { CONTROL_FILE_MINIMA, ENFORCED } from './enforced.ts'
@@ -52,11 +53,9 @@ export function serverParameters(input: ParametersInput): ServerParameters {
   return { parameters: new Map(plain), recoveryConf: withTriggerFile(recoveryConf, major) }
 }
 
+/** wal_keep_* are not among the defaults: one is computed from the other. */
 function withDefaults(parameters: Parameters): Parameters {
-  const missing = ENFORCED.filter(({ name, fallback }) => fallback !== null && !parameters.has(name))
-  // wal_keep_* have no default of their own: one is computed from the other
-  const wanted = missing.filter(({ fileOnly }) => !fileOnly).map(({ name, fallback }) => [name, fallback] as const)
-  return withParameters(parameters, Object.fromEntries(wanted))
+  return new Map([...parametersFrom(DEFAULT_PARAMETERS), ...parameters])
 }
 
 function derived(config: Config): Record<string, string> {
