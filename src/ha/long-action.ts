@@ -5,12 +5,17 @@ export type Begun<T> =
   | { readonly kind: 'begun'; readonly ended: Promise<T> }
   | { readonly kind: 'busy'; readonly running: string }
 
+const NEVER = new AbortController().signal
+
 interface Running {
   readonly name: string
   readonly since: Instant
   readonly abort: AbortController
   readonly ended: Promise<unknown>
 }
+
+/** After an action that failed the next cycle comes this much later: it would begin the same action again at once. */
+const PAUSE_AFTER_FAILURE_MS = 1000
 
 /**
  * The one background action that may run beside the loop (spec ha.md 1.6). A second one is refused with the name of
@@ -36,7 +41,10 @@ export class LongActions {
     return this.#running?.since ?? null
   }
 
-  /** Starts `work` without waiting for it. The signal it gets aborts when the action is cancelled. */
+  /**
+   * Starts `work` without waiting for it. The signal it gets aborts when the action is cancelled. Work that
+   * would be begun again at once answers `false`.
+   */
   begin<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Begun<T | undefined> {
     if (this.#running) return { kind: 'busy', running: this.#running.name }
     const abort = new AbortController()
@@ -48,11 +56,16 @@ export class LongActions {
       })
       .then((value) => {
         this.#running = null
-        this.#onEnd()
+        void this.#announceEnd(value === false)
         return value
       })
     this.#running = { name, since: this.#clock.now(), abort, ended }
     return { kind: 'begun', ended }
+  }
+
+  async #announceEnd(failed: boolean): Promise<void> {
+    if (failed) await this.#clock.sleep(PAUSE_AFTER_FAILURE_MS, NEVER)
+    this.#onEnd()
   }
 
   /** Tells the action to stop, without waiting. */

@@ -97,35 +97,36 @@ function isReadySource(member: Member): boolean {
   return member.data.role === 'primary' && member.data.checkpointAfterPromote === null
 }
 
-async function rewind(ha: Ha, source: Upstream, signal: AbortSignal): Promise<void> {
+async function rewind(ha: Ha, source: Upstream, signal: AbortSignal): Promise<boolean> {
   const { world, memory } = ha
   const { postgres, log } = world
   if (postgres.isAlive()) {
     const stopped = await postgres.stop({ mode: 'fast', checkpoint: false, limitMs: null }, signal)
     if (stopped !== 'stopped') {
       log.warning('Can not run pg_rewind because postgres is still running')
-      return
+      return false
     }
   }
   if (source.kind === 'member' && !isReadySource(source.member)) {
     log.info(`Waiting for checkpoint on ${source.member.name} before rewind`)
-    return
+    return false
   }
   const outcome = await postgres.rewind(source, signal)
   did(ha, 'pg_rewind', { source: upstreamName(source), outcome: outcome.kind })
   if (outcome.kind === 'done') {
     memory.divergence.state = 'done'
-    return
+    return true
   }
   if (outcome.kind === 'postponed') {
     log.warning(`Can not use ${upstreamName(source)} for rewind: ${outcome.reason}`)
-    return
+    return false
   }
   if (outcome.sourceHealthy) log.error(`Failed to rewind from healthy primary: ${upstreamName(source)}`)
   else log.warning(`Failed to rewind because primary ${upstreamName(source)} become unreachable`)
-  if (!outcome.sourceHealthy && (await postgres.canRewind(signal))) return
+  if (!outcome.sourceHealthy && (await postgres.canRewind(signal))) return false
   memory.divergence.state = 'failed'
   await removeAfterFailedRewind(ha)
+  return true
 }
 
 async function removeAfterFailedRewind(ha: Ha): Promise<void> {
@@ -150,7 +151,7 @@ export async function reinitializeFrom(
 ): Promise<void> {
   const limitMs = ha.memory.settings.retryTimeoutMs
   await ha.world.postgres.stop({ mode: 'immediate', checkpoint: false, limitMs }, signal)
-  await cloneAndFollow(ha, source, signal, { basebackupOnly })
+  return cloneAndFollow(ha, source, signal, { basebackupOnly })
 }
 
 /** pg_rewind needs a clean shutdown; after a crash PostgreSQL itself has to make one. */

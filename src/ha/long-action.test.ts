@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Instant } from '../cluster/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { LongActions } from './long-action.ts'
+
+function actions(): { readonly actions: LongActions; readonly events: string[] } {
+  const events: string[] = []
+  const clock: Clock = {
+    now: () => 0 as Instant,
+    wallMs: () => 0,
+    sleep: async (ms) => {
+      events.push(`sleep ${ms}`)
+    },
+    deadline: () => ({ signal: new AbortController().signal, done: () => {} }),
+  }
+  return {
+    actions: new LongActions(
+      clock,
+      () => events.push('wake'),
+      (name) => events.push(`error in ${name}`),
+    ),
+    events,
+  }
+}
+
+test('1.6 a second action is refused with the name of the first', async () => {
+  const { actions: slot } = actions()
+  const first = slot.begin('promote', async () => 1)
+  assert.deepEqual(
+    slot.begin('restart', async () => 2),
+    { kind: 'busy', running: 'promote' },
+  )
+  assert.ok(first.kind === 'begun')
+  assert.equal(await first.ended, 1)
+  assert.equal(slot.name, null)
+})
+
+test('1.6 the end of an action wakes the loop at once', async () => {
+  const { actions: slot, events } = actions()
+  const begun = slot.begin('promote', async () => 'promoted')
+  assert.ok(begun.kind === 'begun')
+  await begun.ended
+  assert.deepEqual(events, ['wake'])
+})
+
+test('an action that failed and would begin again at once wakes the loop only after a pause', async () => {
+  const { actions: slot, events } = actions()
+  const begun = slot.begin('bootstrap', async () => false)
+  assert.ok(begun.kind === 'begun')
+  await begun.ended
+  await Promise.resolve()
+  assert.deepEqual(events, ['sleep 1000', 'wake'])
+})
+
+test('1.6 a cancelled action is waited for and its error is nobody else’s business', async () => {
+  const { actions: slot, events } = actions()
+  slot.begin('restart', async (signal) => {
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+    throw new Error('cancelled')
+  })
+  await slot.cancel()
+  assert.equal(slot.name, null)
+  assert.deepEqual(events, ['wake'])
+})
