@@ -59,7 +59,18 @@ test('1.6 a cancelled action is waited for and its error is nobody else’s busi
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
     throw new Error('cancelled')
   })
+  await Promise.resolve()
   await slot.cancel()
   assert.equal(slot.name, null)
   assert.deepEqual(events, ['wake'])
+})
+
+test('1.6 an action that is cancelled before its first step never begins', async () => {
+  const { actions: slot } = actions()
+  let begun = false
+  slot.begin('restart', async () => {
+    begun = true
+  })
+  await slot.cancel()
+  assert.equal(begun, false)
 })

@@ -49,7 +49,7 @@ export class LongActions {
     if (this.#running) return { kind: 'busy', running: this.#running.name }
     const abort = new AbortController()
     const ended = Promise.resolve()
-      .then(() => work(abort.signal))
+      .then(() => (abort.signal.aborted ? undefined : work(abort.signal)))
       .catch((error: unknown) => {
         if (!abort.signal.aborted) this.#onError(name, error)
         return undefined
