@@ -1,6 +1,7 @@
 import type { JsonObject } from '../cluster/json.ts'
-import type { Clock, Random } from '../ports/clock.ts'
-import type { Dcs, DcsTiming } from '../ports/dcs.ts'
+import type { ClusterView } from '../cluster/view.ts'
+import type { Budget, Clock, Random } from '../ports/clock.ts'
+import type { Dcs, DcsTiming, StoreOutcome } from '../ports/dcs.ts'
 import type { Log } from '../ports/log.ts'
 
 /**
@@ -20,6 +21,8 @@ export type StartOutcome =
 export interface Store extends Dcs {
   /** Waits, for ever unless the signal ends it, until the store can be used. Logs `waiting on ...` every 5 s. */
   start(signal: AbortSignal): Promise<StartOutcome>
+  /** One read of every group below the prefix, by number: for a formation of which the prefix names no group. */
+  loadGroups(budget: Budget): Promise<StoreOutcome<ReadonlyMap<number, ClusterView>>>
   /** The local configuration was read again: takes over what can change while running (credentials). */
   reload(section: JsonObject): void
 }

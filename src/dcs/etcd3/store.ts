@@ -10,8 +10,8 @@ import { later } from '../../cluster/time.ts'
 import { type ClusterView, KEYS } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import {
-  DONE,
   type DcsTiming,
+  DONE,
   type Lease,
   type StoreEvent,
   type StoreOutcome,
@@ -22,9 +22,9 @@ import { START_PAUSE_MS, type StartOutcome, type Store } from '../store.ts'
 import { viewOf } from './cache.ts'
 import { isLeaseNotFound } from './errors.ts'
 import { type Condition, rangeOfPrefix } from './kv.ts'
-import type { Parts } from './parts.ts'
 import { type OptionsOutcome } from './options.ts'
-import { readKeyValues } from './wire.ts'
+import type { Parts } from './parts.ts'
+import { type KeyValue, readKeyValues } from './wire.ts'
 import { asOutcome, asVersion } from './writes.ts'
 
 const NO_LOCK: StoreOutcome<never> = { kind: 'refused', reason: 'a client of the store takes no lock' }
@@ -99,12 +99,27 @@ export class Etcd3Store implements Store {
     return { kind: 'done', value: view }
   }
 
+  async loadGroups(budget: Budget): Promise<StoreOutcome<ReadonlyMap<number, ClusterView>>> {
+    const { prefix } = this.#parts
+    const read = await this.#readAll(budget)
+    if (read.kind !== 'done') return read
+    const group = ({ key }: KeyValue): string => /^\d+(?=\/)/.exec(key.slice(prefix.length))?.[0] ?? ''
+    const numbers = new Set(read.value.map(group).filter((number) => number !== ''))
+    const views = [...numbers].map((number) => [Number(number), viewOf(`${prefix}${number}/`, read.value)] as const)
+    return { kind: 'done', value: new Map(views) }
+  }
+
   async #read(budget: Budget): Promise<StoreOutcome<ClusterView>> {
+    const read = await this.#readAll(budget)
+    return read.kind === 'done' ? { kind: 'done', value: viewOf(this.#parts.prefix, read.value) } : read
+  }
+
+  async #readAll(budget: Budget): Promise<StoreOutcome<readonly KeyValue[]>> {
     const { gateway, prefix } = this.#parts
     const outcome = await gateway.call('/kv/range', rangeOfPrefix(prefix), budget, 'persist')
     if (outcome.kind === 'unreachable') return { kind: 'unknown', reason: outcome.reason }
     if (outcome.kind === 'error') return { kind: 'unknown', reason: outcome.error.message }
-    return { kind: 'done', value: viewOf(prefix, readKeyValues(outcome.answer['kvs'])) }
+    return { kind: 'done', value: readKeyValues(outcome.answer['kvs']) }
   }
 
   async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {

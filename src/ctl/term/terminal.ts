@@ -1,0 +1,15 @@
+/** Where the tool talks with its operator. Standard input need not be a terminal. */
+export interface Terminal {
+  /** Standard output is a terminal. */
+  readonly isInteractive: boolean
+  /** Standard error is a terminal: progress may be shown there. */
+  readonly showsProgress: boolean
+  write(text: string): void
+  writeError(text: string): void
+  /** Prints `question` and reads one line; `null` at the end of input. */
+  readLine(question: string): Promise<string | null>
+  /** As `readLine`, without showing what is typed. */
+  readSecret(question: string): Promise<string | null>
+  /** All that is left of standard input. */
+  readAll(): Promise<string>
+}
