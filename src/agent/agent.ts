@@ -48,7 +48,7 @@ export class Agent {
       postgres,
       peers,
       fence,
-      log: log.for('ha'),
+      log: log.log('ha'),
       journal: new MemoryJournal(JOURNAL_CYCLES, () => clock.wallMs()),
       identity: () => this.#identity(),
       minimumTiming: parts.minimumTiming,
@@ -72,14 +72,14 @@ export class Agent {
     const started = await store.start(signal)
     if (started.kind === 'stopped') return 0
     if (started.kind === 'fatal') {
-      log.for('agent').critical(started.text)
+      log.log('agent').critical(started.text)
       return 1
     }
     const view = await this.#firstView()
     if (!view) return 0
     const { name, scope } = settings.config
     if (await isNameTaken(view, name, this.#parts.peers, clock)) {
-      log.for('agent').critical(`Can't start; there is already a node named '${name}' running`)
+      log.log('agent').critical(`Can't start; there is already a node named '${name}' running`)
       return 1
     }
     if (view.config?.valid && Object.keys(view.config.document).length > 0) await this.#useDynamic(view.config.document)
@@ -96,7 +96,7 @@ export class Agent {
     })
     const problem = await api.start(control)
     if (problem !== null) {
-      log.for('api').error(problem)
+      log.log('api').error(problem)
       return 1
     }
     notify('READY=1')
@@ -123,7 +123,7 @@ export class Agent {
       const outcome = await store.load({ deadline, signal: limited.signal })
       limited.done()
       if (outcome.kind === 'done') return outcome.value
-      log.for('agent').warning('Can not get cluster from dcs')
+      log.log('agent').warning('Can not get cluster from dcs')
       await clock.sleep(FIRST_READ_PAUSE_MS, signal)
     }
     return null
@@ -138,7 +138,7 @@ export class Agent {
       const changed = await settings.reloadLocal()
       await this.#applyConfiguration({ local: changed, sighup: true })
     } catch (error) {
-      log.for('agent').error(`Failed to reload config_file=${this.#parts.configPath ?? 'None'}`, error)
+      log.log('agent').error(`Failed to reload config_file=${this.#parts.configPath ?? 'None'}`, error)
     }
     notify('READY=1')
   }
@@ -163,12 +163,13 @@ export class Agent {
     const { config } = settings
     this.#roleClass = roleClass(postgres.role)
     if (local) {
-      log.reconfigure(config.log)
+      const logging = await log.reconfigure(config.log)
+      if (logging.kind === 'broken') throw new Error(`log: ${logging.reason}`)
       reconnectPeers(config)
     }
     if (local || sighup) {
       const problem = await api.reconfigure(config)
-      if (problem !== null) log.for('api').error(problem)
+      if (problem !== null) log.log('api').error(problem)
     }
     await postgres.reconfigure(config, { sighup }, this.#end.signal)
     if (local) store.reload(config.store.section)
@@ -181,7 +182,7 @@ export class Agent {
     if (postgres.role === 'uninitialized' || document === this.#cachedDynamic || Object.keys(document).length === 0) return
     const problem = await saveCache(settings.config.postgresql.dataDir, document)
     if (problem === null) this.#cachedDynamic = document
-    else log.for('agent').error(problem)
+    else log.log('agent').error(problem)
   }
 
   #identity(): Identity {

@@ -4,7 +4,8 @@ import { MINIMUM_TIMING } from '../cluster/settings.ts'
 import { createApiServer } from '../api/server.ts'
 import { selectStore } from '../dcs/select.ts'
 import { noFence } from '../fence/none.ts'
-import { createLog, type LogService } from '../log/log.ts'
+import { EARLY_LOG } from '../config/section-log.ts'
+import { createLogging, type Logging } from '../log/logging.ts'
 import { createPostgres } from '../postgres/server.ts'
 import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
@@ -15,15 +16,17 @@ import { notifier } from './systemd.ts'
 import { VERSION } from './version.ts'
 
 export type Assembled =
-  | { readonly kind: 'agent'; readonly agent: Agent; readonly log: LogService }
+  | { readonly kind: 'agent'; readonly agent: Agent; readonly log: Logging }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
 
 /** Builds the real adapters and the agent on them. Nothing is connected or touched yet. */
 export async function assemble(config: Config, local: LocalConfiguration, origin: ConfigOrigin): Promise<Assembled> {
   const clock = systemClock
   const random = systemRandom
-  const log = createLog(config.log)
-  const settings = new SettingsSource(config, local, config.dynamic, origin, log.for('config'))
+  const log = createLogging(EARLY_LOG, { wallMs: () => clock.wallMs(), pid: process.pid, fileMode: 0o666 & ~process.umask() })
+  const logging = await log.reconfigure(config.log)
+  if (logging.kind === 'broken') return { kind: 'problems', problems: [problem('log', logging.reason)] }
+  const settings = new SettingsSource(config, local, config.dynamic, origin, log.log('config'))
   const { ttl, loopWait, retryTimeout } = config.timing
   const selected = selectStore(
     config.store,
@@ -33,13 +36,13 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
       mode: 'member',
       timing: { ttlMs: ttl * 1000, loopWaitMs: loopWait * 1000, retryTimeoutMs: retryTimeout * 1000 },
     },
-    { clock, random, log: log.for('dcs'), userAgent: `Patroni/${VERSION}` },
+    { clock, random, log: log.log('dcs'), userAgent: `Patroni/${VERSION}` },
   )
   if (selected.kind === 'problems') return selected
-  const peers = new MemberPeers(config, { clock, log: log.for('ha') })
+  const peers = new MemberPeers(config, { clock, log: log.log('ha') })
   const notify = notifier(process.env['NOTIFY_SOCKET'])
-  const postgres = await createPostgres(config, { clock, random, log: log.for('postgresql'), notify })
-  const api = createApiServer(config, { clock, log: log.for('api') })
+  const postgres = await createPostgres(config, { clock, random, log: log.log('postgresql'), notify })
+  const api = createApiServer(config, { clock, log: log.log('api') })
   const agent = new Agent({
     settings,
     configPath: origin.path,
@@ -56,4 +59,8 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
     minimumTiming: MINIMUM_TIMING,
   })
   return { kind: 'agent', agent, log }
+}
+
+function problem(key: string, message: string): Problem {
+  return { severity: 'error', key, message, file: null, line: null }
 }

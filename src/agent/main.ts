@@ -9,6 +9,9 @@ import { assemble } from './assemble.ts'
 import { type ConfigOrigin, place } from './settings-source.ts'
 import { VERSION } from './version.ts'
 
+/** Exit code: the log hangs and its queue is full. */
+const LOG_IS_STUCK = 5
+
 /** The agent's program. @returns the exit code (spec configuration.md 11.4) */
 export async function main(argv: readonly string[]): Promise<number> {
   const read = readArguments(argv)
@@ -73,15 +76,14 @@ async function start(
   const assembled = await assemble(config, local, origin)
   if (assembled.kind === 'problems') return complain(assembled.problems, 1)
   const { agent, log } = assembled
-  for (const warning of warnings) log.for('config').warning(printProblem(warning))
+  for (const warning of warnings) log.log('config').warning(printProblem(warning))
   process.on('SIGHUP', agent.requestReload)
   process.on('SIGTERM', agent.terminate)
   process.on('SIGINT', agent.terminate)
-  process.on('uncaughtException', (error) => log.for('agent').error('Unexpected exception', error))
-  process.on('unhandledRejection', (error) => log.for('agent').error('Unexpected exception', error))
+  process.on('uncaughtException', (error) => log.log('agent').error('Unexpected exception', error))
+  process.on('unhandledRejection', (error) => log.log('agent').error('Unexpected exception', error))
   const exit = await agent.run()
-  await log.flush()
-  return exit
+  return (await log.flush()) === 'full' && exit === 0 ? LOG_IS_STUCK : exit
 }
 
 function complain(problems: readonly Problem[], exitCode: number): number {

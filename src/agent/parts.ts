@@ -1,10 +1,10 @@
 import type { Timing } from '../cluster/settings.ts'
-import type { Config, LogConfig } from '../config/types.ts'
+import type { Config } from '../config/types.ts'
 import type { Store } from '../dcs/store.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { AgentControl } from '../ports/control.ts'
 import type { Fence } from '../ports/fence.ts'
-import type { Log } from '../ports/log.ts'
+import type { Logging } from '../log/logging.ts'
 import type { Peers } from '../ports/peers.ts'
 import type { Postgres } from '../ports/postgres.ts'
 import type { SettingsSource } from './settings-source.ts'
@@ -15,7 +15,7 @@ export interface AgentParts {
   readonly configPath: string | null
   readonly clock: Clock
   readonly random: Random
-  readonly log: AgentLog
+  readonly log: Logging
   readonly store: Store
   readonly postgres: ManagedPostgres
   readonly peers: Peers
@@ -25,11 +25,6 @@ export interface AgentParts {
   readonly api: ApiServer
   readonly notify: (state: string) => void
   readonly minimumTiming: Timing
-}
-
-export interface AgentLog {
-  for(component: string): Log
-  reconfigure(config: LogConfig): void
 }
 
 /** The port, and what only the agent asks of the adapter. */

@@ -148,7 +148,7 @@ export async function reinitializeFrom(
   source: Upstream,
   signal: AbortSignal,
   basebackupOnly = false,
-): Promise<void> {
+): Promise<boolean> {
   const limitMs = ha.memory.settings.retryTimeoutMs
   await ha.world.postgres.stop({ mode: 'immediate', checkpoint: false, limitMs }, signal)
   return cloneAndFollow(ha, source, signal, { basebackupOnly })
