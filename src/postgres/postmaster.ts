@@ -46,6 +46,10 @@ const BACKSTOP_MS = 2000
 /** Backends and sockets may end some milliseconds before the postmaster that dies with them. */
 const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
 
+/** Postmasters that this process launched, however many adapters it has made since: children of ours that are no strangers. */
+const launchedHere = new Set<string>()
+const launchKey = ({ pid, startTicks }: ProcessIdentity): string => `${pid}@${startTicks}`
+
 interface Known {
   readonly postmaster: Postmaster
   readonly child: ChildProcess | null
@@ -97,6 +101,7 @@ export function postmasterWatch(
       file,
       {
         ...stat,
+        parent: launchedHere.has(launchKey(stat)) ? 1 : stat.parent,
         startedAt: table.startedAt(stat),
         executable: table.executable(stat.pid),
         workingDirectory: table.workingDirectory(stat.pid),
@@ -140,7 +145,9 @@ export function postmasterWatch(
       if (!stat) return null
       const postmaster = { pid: stat.pid, startTicks: stat.startTicks, singleUser: false }
       known = { postmaster, child }
+      launchedHere.add(launchKey(postmaster))
       child.once('exit', () => {
+        launchedHere.delete(launchKey(postmaster))
         if (known?.child === child) ended()
       })
       return postmaster
@@ -192,19 +199,24 @@ export function postmasterWatch(
 }
 
 /**
- * Backends of this data directory without a postmaster. They still could write and answer their clients, and no new
+ * Backends of this data directory whose postmaster is gone. They still could write and answer their clients, and no new
  * server starts while they are attached to the old one's memory. The logger is spared: it ends when all others did.
+ * A process below a living server, known to us or not, is nobody's orphan.
  */
 function orphans(table: ProcessTable, dataDir: string, binaryName: string): readonly number[] {
-  return table.pids().filter((pid) => {
-    const title = pid === process.pid ? null : table.title(pid)
-    if (!title?.startsWith('postgres: ') || /^postgres: (?:\S+: )?logger\b/.test(title)) return false
+  const isServerProcess = (pid: number): boolean => {
     const executable = table.executable(pid)
     return (
       executable !== null &&
       [binaryName, 'postmaster'].includes(basename(executable)) &&
       table.workingDirectory(pid) === dataDir
     )
+  }
+  return table.pids().filter((pid) => {
+    const title = pid === process.pid ? null : table.title(pid)
+    if (!title?.startsWith('postgres: ') || /^postgres: (?:\S+: )?logger\b/.test(title)) return false
+    const parent = isServerProcess(pid) ? table.stat(pid)?.parent : undefined
+    return parent !== undefined && !isServerProcess(parent)
   })
 }
 
