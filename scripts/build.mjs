@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { rolldown } from 'rolldown'
 import { thirdPartyNotices } from './notices.mjs'
 
@@ -72,7 +73,8 @@ for (const program of PROGRAMS.filter((candidate) => !missing.includes(candidate
     if (program.file.startsWith('dist/')) for (const id of built.modules) modules.add(id)
     process.stdout.write(`${built.file}  ${Math.ceil(built.bytes / 1024)} kB\n`)
   } catch (error) {
-    process.stderr.write(`build: ${program.file}: ${error instanceof Error ? error.message : String(error)}\n`)
+    const reason = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`build: ${program.file}: ${stripVTControlCharacters(reason)}\n`)
     process.exitCode = 1
   }
 }

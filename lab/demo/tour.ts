@@ -120,6 +120,11 @@ async function switchover(cluster: Cluster): Promise<boolean> {
   const at = performance.now()
   const result = await ctl(cluster, words)
   quote(`${result.stdout}${result.stderr}`)
+  if (result.code !== 0) {
+    bad(`the command ended with code ${result.code}`)
+    await writer.stop()
+    return false
+  }
   await until(`${to.name} takes writes`, LIMIT_MS, () => writer.firstWrite(to.name, at))
   await sleep(1500)
   await writer.stop()
@@ -127,7 +132,7 @@ async function switchover(cluster: Cluster): Promise<boolean> {
   good(`writes stopped for ${seconds(longestGap(writer.acknowledged, at).ms)}`)
   const account = await writer.account()
   tellAccount(account)
-  return result.code === 0 && account.lost.length === 0
+  return account.lost.length === 0
 }
 
 function tellAccount({ acknowledged, found, lost, unheard }: Account): void {
