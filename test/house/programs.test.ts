@@ -63,8 +63,8 @@ test('a start script says in one line that Node.js is missing or too old', () =>
   writeFileSync(old, '#!/bin/sh\necho v18.20.4\n')
   chmodSync(old, 0o755)
   const cases: readonly [node: string, expected: RegExp][] = [
-    [old, /^matriarchctl?: Node\.js 18\.20\.4 is not supported, install version 20, 22, 24 or later\n$/],
-    [join(folder, 'nowhere'), /^matriarchctl?: Node\.js is missing, install version 20, 22, 24 or later\n$/],
+    [old, /^matriarch(ctl)?: Node\.js 18\.20\.4 is not supported, install version 20, 22, 24 or later\n$/],
+    [join(folder, 'nowhere'), /^matriarch(ctl)?: Node\.js is missing, install version 20, 22, 24 or later\n$/],
   ]
   for (const [node, expected] of cases) {
     for (const name of ['matriarch', 'matriarchctl']) {

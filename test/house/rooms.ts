@@ -20,24 +20,25 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   'src/ports': { rooms: ['cluster'], packages: [] },
   'src/config': { rooms: PURE, packages: ['node:', 'yaml', 'valibot'] },
   'src/http': { rooms: PURE, packages: ['node:'] },
-  'src/log': { rooms: PURE, packages: ['node:'] },
+  'src/log': { rooms: [...PURE, 'config'], packages: ['node:'] },
   'src/system': { rooms: PURE, packages: ['node:'] },
   'src/ha': { rooms: PURE, packages: [] },
   'src/raft/core': { rooms: PURE, packages: [] },
   'src/raft': { rooms: PURE, packages: ['node:'] },
   'src/dcs': { rooms: [...BORDER, 'raft'], packages: ['node:'] },
   'src/postgres': { rooms: BORDER, packages: ['node:', 'pg'] },
+  'src/peers': { rooms: BORDER, packages: ['node:'] },
   'src/fence': { rooms: BORDER, packages: ['node:', 'koffi'] },
   'src/api': { rooms: BORDER, packages: ['node:'] },
   'src/ctl': { rooms: [...BORDER, 'system', 'dcs'], packages: ['node:', 'commander', 'diff', 'yaml'] },
   'src/agent': {
-    rooms: [...BORDER, 'system', 'ha', 'dcs', 'postgres', 'fence', 'raft', 'api'],
+    rooms: [...BORDER, 'system', 'ha', 'dcs', 'postgres', 'peers', 'fence', 'raft', 'api'],
     packages: ['node:'],
   },
   sim: { rooms: [...PURE, 'ha', 'raft'], packages: ['node:'] },
   lab: { rooms: [], packages: ['node:', 'pg', 'yaml'] },
   'lab/demo': { rooms: ['lab'], packages: ['node:'] },
-  bench: { rooms: ['lab'], packages: ['node:'] },
+  bench: { rooms: ['lab', ...BORDER, 'system', 'api', 'ha'], packages: ['node:'] },
 }
 
 /** What tests may import on top of what their room may. */
