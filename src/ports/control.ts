@@ -1,6 +1,6 @@
 import type { InstanceState, Role } from '../cluster/instance.ts'
 import type { FailoverRequest } from '../cluster/failover-request.ts'
-import type { JsonObject } from '../cluster/json.ts'
+import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Lsn } from '../cluster/lsn.ts'
 import type { ClusterSettings } from '../cluster/settings.ts'
 import type { Tags } from '../cluster/tags.ts'
@@ -44,6 +44,12 @@ export interface MemberStatus {
   readonly nextRunAt: Instant
   /** Name of the long action under way. */
   readonly longAction: string | null
+  /** Whether a postmaster lives; where it is not said, a state of `running` stands for it. */
+  readonly postmasterAlive?: boolean
+  /** The `failsafe` key as last read, kept while the store is away; where it is not said, that of `view`. */
+  readonly failsafeTopology?: Json | null
+  /** Records that wait to be written to the log, and those that had to be dropped. */
+  readonly logQueue?: { readonly size: number; readonly lost: number }
 }
 
 export interface RestartRequest {
