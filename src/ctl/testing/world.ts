@@ -21,7 +21,7 @@ export interface Sent {
 export interface TestWorld {
   /** Cluster name to its keys; `shop/0` is a group of a formation. */
   readonly clusters: Map<string, Keys>
-  /** `'unknown'`: the store does not answer. */
+  /** `unknown`: the store does not answer. `refused`: only writes are. */
   storeAnswers: 'done' | 'refused' | 'unknown'
   /** Answers of members, asked in the order of the calls. */
   answer: (sent: Sent) => MemberAnswer
@@ -34,6 +34,8 @@ export interface TestWorld {
   edit: (text: string) => { readonly code: number; readonly text: string }
   /** Called before each wait, with the milliseconds waited so far. */
   onWait: (waitedMs: number) => void
+  /** Called before each write into the store. */
+  onWrite: () => void
   readonly sent: Sent[]
   readonly paged: string[]
   /** What was written into the store. */
@@ -69,6 +71,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
     interactive: false,
     edit: () => ({ code: 0, text: '' }),
     onWait: () => {},
+    onWrite: () => {},
     sent: [],
     paged: [],
     written: [],
@@ -79,12 +82,9 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
       return { code, out, err }
     },
   }
-  const outcome = <T>(value: T): StoreOutcome<T> => {
-    if (test.storeAnswers === 'done') return { kind: 'done', value }
-    return { kind: test.storeAnswers, reason: 'the test says so' }
-  }
   const read = (name: string): ClusterView => viewOf(test.clusters.get(name) ?? {})
   const write = (cluster: string, key: string, value: Json): StoreOutcome => {
+    test.onWrite()
     test.written.push({ cluster, key, value })
     return test.storeAnswers === 'done' ? DONE : { kind: test.storeAnswers, reason: 'the test says so' }
   }
@@ -149,7 +149,9 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
         const name = group === null ? cluster : `${cluster}/${group}`
         return {
           load: async () =>
-            test.storeAnswers === 'unknown' ? { kind: 'unknown', reason: 'timed out' } : outcome(read(name)),
+            test.storeAnswers === 'unknown'
+              ? { kind: 'unknown', reason: 'timed out' }
+              : { kind: 'done', value: read(name) },
           loadGroups: async () => {
             const groups = [...test.clusters.keys()].flatMap((name) => {
               const [, number] = name.startsWith(`${cluster}/`) ? name.split('/') : []
