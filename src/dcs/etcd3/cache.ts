@@ -39,17 +39,29 @@ export class Cache {
   }
 
   /**
-   * What a complete list, read at `revision`, tells that was not known. A revision older than what was seen already
-   * means a store that was restored from a backup or is another one: then everything in it is news.
+   * What a complete list, read at `revision`, tells that was not known. It is the truth about everything but our own
+   * later writes. A revision older than what was seen already means a store that was restored from a backup: revisions
+   * have begun anew, and those that are known mean nothing any more.
    */
   newsIn(list: readonly KeyValue[], revision: string): Change[] {
-    if (isNewer(this.revision, revision)) this.#forgetRevisions()
+    if (isNewer(this.revision, revision)) this.forgetRevisions()
     const listed = new Set(list.map(({ key }) => key))
     const changes: Change[] = list.map((kv) => ({ kind: 'put', kv }))
     for (const key of this.#keys.keys()) {
       if (!listed.has(key)) changes.push({ kind: 'delete', key, modRevision: revision })
     }
-    return changes.filter((change) => this.#isNews(change))
+    return changes.filter((change) => {
+      const key = keyOf(change)
+      if (isNewer(this.#knownRevision(key), revision)) return false
+      return change.kind === 'delete' || this.#keys.get(key)?.modRevision !== change.kv.modRevision
+    })
+  }
+
+  /** Takes over what `newsIn` has returned. @returns the key as it was before */
+  correct(change: Change): KeyValue | null {
+    const before = this.get(keyOf(change))
+    this.#apply(change)
+    return before
   }
 
   /** Everything up to `revision` has been applied. */
@@ -65,17 +77,24 @@ export class Cache {
     return before
   }
 
-  #forgetRevisions(): void {
+  /** The store is another one than before. */
+  forgetRevisions(): void {
     for (const [key, kv] of this.#keys) this.#keys.set(key, { ...kv, modRevision: '0' })
     this.#deleted.clear()
+    this.#view = null
     this.revision = '0'
   }
 
   #isNews(change: Change): boolean {
     const key = keyOf(change)
-    const known = this.#keys.get(key)?.modRevision ?? newest(this.#deleted.get(key) ?? '0', this.revision)
+    const known = this.#knownRevision(key)
     if (change.kind === 'delete') return this.#keys.has(key) && isNewer(change.modRevision, known)
     return isNewer(change.kv.modRevision, known)
+  }
+
+  /** For a key that is not there: since when, as far as we know. */
+  #knownRevision(key: string): string {
+    return this.#keys.get(key)?.modRevision ?? newest(this.#deleted.get(key) ?? '0', this.revision)
   }
 
   #apply(change: Change): void {
@@ -92,6 +111,10 @@ export class Cache {
 
 export function keyOf(change: Change): string {
   return change.kind === 'put' ? change.kv.key : change.key
+}
+
+export function revisionOf(change: Change): string {
+  return change.kind === 'put' ? change.kv.modRevision : change.modRevision
 }
 
 export function viewOf(prefix: string, list: Iterable<KeyValue>): ClusterView {

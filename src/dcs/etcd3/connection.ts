@@ -13,7 +13,14 @@ export type Attempt =
   | { readonly kind: 'answer'; readonly answer: JsonObject; readonly header: Header; readonly sentAt: Instant }
   | { readonly kind: 'error'; readonly error: ServerError }
   /** No usable answer. `sent`: the request may have been carried out. `stale`: a kept connection was closed already. */
-  | { readonly kind: 'lost'; readonly reason: string; readonly sent: boolean; readonly stale: boolean }
+  | {
+      readonly kind: 'lost'
+      readonly reason: string
+      readonly sent: boolean
+      readonly stale: boolean
+      /** It did answer, but is behind the raft term that others have reported. */
+      readonly behind?: boolean
+    }
 
 export interface AttemptLimits extends HttpLimits {
   readonly connectMs: number
@@ -33,7 +40,9 @@ export class Connection {
   /** From authentication; `null` where none is needed. */
   token: string | null = null
   /** Every good answer passes here: a sign of life of that endpoint. */
-  heard: (endpoint: string, header: Header) => void = () => {}
+  heard: (header: Header) => void = () => {}
+  /** The store is not the one that we knew. */
+  replaced: () => void = () => {}
 
   constructor(http: HttpClient, clock: Clock, log: Log) {
     this.#http = http
@@ -55,8 +64,8 @@ export class Connection {
       return { kind: 'lost', reason: 'the answer is not what etcd answers', sent: true, stale: false }
     }
     const header = readHeader(answer['result'] ? (answer['result'] as JsonObject) : answer)
-    if (!this.accept(endpoint, header)) {
-      return { kind: 'lost', reason: 'the server lags behind', sent: true, stale: false }
+    if (!this.accept(header)) {
+      return { kind: 'lost', reason: 'the server lags behind', sent: true, stale: false, behind: true }
     }
     return { kind: 'answer', answer, header, sentAt }
   }
@@ -74,14 +83,25 @@ export class Connection {
   }
 
   /** @returns false for a server that is behind the highest raft term known */
-  accept(endpoint: string, header: Header): boolean {
-    if (!this.#terms.accept(header)) return false
-    this.heard(endpoint, header)
+  accept(header: Header): boolean {
+    switch (this.#terms.judge(header)) {
+      case 'behind':
+        return false
+      case 'other-cluster':
+        this.replaced()
+        break
+      case 'fine':
+        break
+    }
+    this.heard(header)
     return true
   }
 
-  get term(): bigint {
-    return this.#terms.highest
+  /** Every server there is reports a lower term: they were restored from a backup, and it is we who are behind. */
+  forgetTerm(): void {
+    this.#log.warning('All etcd servers have a lower term than before: the store was restored or replaced')
+    this.#terms.forget()
+    this.replaced()
   }
 
   #post(endpoint: string, path: string, body: JsonObject) {
@@ -105,28 +125,31 @@ export class Connection {
 class TermGuard {
   readonly #log: Log
   #clusterId: string | null = null
-  highest = 0n
+  #highest = 0n
 
   constructor(log: Log) {
     this.#log = log
   }
 
-  accept({ clusterId, raftTerm }: Header): boolean {
-    if (clusterId !== null) {
-      if (this.#clusterId !== null && this.#clusterId !== clusterId) {
-        this.#log.warning(`The etcd cluster has changed: its id was ${this.#clusterId}, now it is ${clusterId}`)
-        this.highest = 0n
-      }
-      this.#clusterId = clusterId
+  judge({ clusterId, raftTerm }: Header): 'fine' | 'behind' | 'other-cluster' {
+    const known = this.#clusterId
+    const isOther = known !== null && clusterId !== null && known !== clusterId
+    if (isOther) {
+      this.#log.warning(`The etcd cluster has changed: its id was ${known}, now it is ${clusterId}`)
+      this.#highest = 0n
     }
-    if (raftTerm === null) return true
-    if (raftTerm < this.highest) {
+    this.#clusterId = clusterId ?? known
+    if (raftTerm !== null && raftTerm < this.#highest) {
       this.#log.warning(
-        `Connected to Etcd node with term ${raftTerm}. Old known term ${this.highest}. Switching to another node.`,
+        `Connected to Etcd node with term ${raftTerm}. Old known term ${this.#highest}. Switching to another node.`,
       )
-      return false
+      return 'behind'
     }
-    this.highest = raftTerm
-    return true
+    this.#highest = raftTerm ?? this.#highest
+    return isOther ? 'other-cluster' : 'fine'
+  }
+
+  forget(): void {
+    this.#highest = 0n
   }
 }

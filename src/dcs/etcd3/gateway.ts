@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../cluster/json.ts'
-import type { Instant } from '../../cluster/time.ts'
+import { elapsedMs, type Instant } from '../../cluster/time.ts'
 import type { Budget, Clock, Random } from '../../ports/clock.ts'
 import type { DcsTiming } from '../../ports/dcs.ts'
 import type { Log } from '../../ports/log.ts'
@@ -42,9 +42,12 @@ interface Deps {
   readonly closing: AbortSignal
 }
 
+const REPEAT_COMPLAINT_MS = 10_000
+
 /** Calls to a cluster of servers: the next one when one fails, again after a pause, within one budget (spec dcs.md 1.6). */
 export class Gateway {
   readonly #deps: Deps
+  readonly #complaints = new Map<string, { readonly text: string; readonly at: Instant }>()
   /** A call has failed on every endpoint: what is believed about the store may be outdated. */
   failedHard: () => void = () => {}
 
@@ -65,16 +68,18 @@ export class Gateway {
       this.#rediscover(budget)
       await clock.sleep(pauseMs, budget.signal)
     }
-    this.failedHard()
+    // A caller who no longer wants to know says nothing about the store.
+    if (!budget.signal.aborted || clock.now() >= budget.deadline) this.failedHard()
     return { kind: 'unreachable', reason: progress.reason, doubtful: progress.doubtful }
   }
 
   /** Each endpoint once. @returns `null` when none gave an answer that settles the call */
   async #pass(path: string, body: JsonObject, budget: Budget, progress: Progress): Promise<CallOutcome | null> {
-    const { topology, clock, log } = this.#deps
+    const { topology, clock, log, connection } = this.#deps
     const endpoints = topology.endpoints
     const division = this.#divide(budget, endpoints.length)
     if (!division) return null
+    let behind = 0
     for (const [i, endpoint] of endpoints.slice(0, division.endpoints).entries()) {
       if (timeLeftMs(clock, budget) <= 0) return null
       if (i > 0) log.info(`Retrying on ${endpoint}`)
@@ -87,7 +92,9 @@ export class Gateway {
       if (attempt.kind === 'lost') {
         progress.doubtful ||= attempt.sent
         progress.reason = `${endpoint}: ${attempt.reason}`
-        log.warning(`Request to server ${endpoint} failed: ${attempt.reason}`)
+        if (budget.signal.aborted && clock.now() < budget.deadline) return null
+        this.#complain(endpoint, attempt.reason)
+        if (attempt.behind) behind += 1
         continue
       }
       progress.reason = `${endpoint}: ${attempt.error.message}`
@@ -98,7 +105,7 @@ export class Gateway {
         case 'unclear':
         case 'elsewhere':
           // Such as "no leader" or "request timed out": the proposal may have been accepted all the same.
-          log.warning(`Request to server ${endpoint} failed: ${attempt.error.message}`)
+          this.#complain(endpoint, attempt.error.message)
           progress.doubtful = true
           break
         case 'later':
@@ -106,9 +113,25 @@ export class Gateway {
           return null
       }
     }
-    // A single pass has failed: the next call begins with another server.
-    if (endpoints[0] !== undefined) topology.advance(endpoints[0])
+    if (behind === endpoints.length) connection.forgetTerm()
+    // The next pass begins with one for which there was no time in this one.
+    const untried = endpoints[division.endpoints]
+    if (untried !== undefined) topology.use(untried)
     return null
+  }
+
+  /** While a server stays away it is mentioned now and then, not with each attempt. */
+  #complain(endpoint: string, reason: string): void {
+    const { clock, log } = this.#deps
+    const text = `Request to server ${endpoint} failed: ${reason}`
+    const now = clock.now()
+    const before = this.#complaints.get(endpoint)
+    if (before?.text === text && elapsedMs(before.at, now) < REPEAT_COMPLAINT_MS) {
+      log.debug(text)
+      return
+    }
+    this.#complaints.set(endpoint, { text, at: now })
+    log.warning(text)
   }
 
   /** One attempt, repeated on a new connection if the kept one was dead, and with a new token if the old one was refused. */

@@ -1,32 +1,20 @@
 import { elapsedMs, type Instant, later } from '../../cluster/time.ts'
-import type { Budget, Clock } from '../../ports/clock.ts'
-import type { DcsTiming, StoreEvent } from '../../ports/dcs.ts'
-import type { Log } from '../../ports/log.ts'
-import { Cache, type Change, eventOf, keyOf } from './cache.ts'
-import type { Connection } from './connection.ts'
-import { needsToken, readServerError, type ServerError } from './errors.ts'
+import type { Budget } from '../../ports/clock.ts'
+import type { StoreEvent } from '../../ports/dcs.ts'
+import { Cache, type Change, eventOf, keyOf, revisionOf } from './cache.ts'
 import type { Gateway } from './gateway.ts'
 import { rangeOfPrefix } from './kv.ts'
 import { OwnWrites } from './own-writes.ts'
-import type { Session } from './session.ts'
-import type { Topology } from './topology.ts'
-import { readWatch, type WatchMessage, watchRequest } from './watch.ts'
-import { isNewer, readKeyValues } from './wire.ts'
+import { DROPPED, type RoundEnd, trouble, type WatchDeps, WatchRound, withBudget } from './watch-round.ts'
+import { isNewer, type KeyValue, readKeyValues } from './wire.ts'
 
-interface Deps {
+interface Deps extends WatchDeps {
   readonly gateway: Gateway
-  readonly connection: Connection
-  readonly topology: Topology
-  readonly session: Session
-  readonly clock: Clock
-  readonly log: Log
-  readonly timing: () => DcsTiming
   readonly notify: (event: StoreEvent) => void
 }
 
 /** After a failed attempt to list or to watch. */
 const REBUILD_PAUSE_MS = 1000
-const LONGEST_ERROR = 10_000
 
 /**
  * A copy of the whole prefix in memory: listed once, then kept up to date by a watch. It is either known to be up to
@@ -44,7 +32,7 @@ export class Mirror {
   /** The watch in force; aborted to begin anew. */
   #round = new AbortController()
   #ready = false
-  /** Since the last list something went wrong for longer than a moment. */
+  /** The store could not be followed for longer than a moment: worth telling when it can be again. */
   #wasAway = false
   /** Since when the store is known to have a newer revision than the copy. */
   #behindSince: Instant | null = null
@@ -78,22 +66,15 @@ export class Mirror {
     this.#round.abort()
   }
 
-  /** @returns false when the budget ended first */
-  async whenReady(budget: Budget): Promise<boolean> {
-    if (this.#ready) return true
-    const { clock } = this.#deps
-    const time = clock.deadline(budget.deadline, budget.signal)
-    try {
-      while (!this.#ready && !time.signal.aborted && !this.#end.signal.aborted) {
-        await new Promise<void>((resolve) => {
-          this.#waiting.push(resolve)
-          time.signal.addEventListener('abort', () => resolve(), { once: true })
-        })
-      }
-    } finally {
-      time.done()
-    }
-    return this.#ready
+  /** What was known belongs to a store that is no more. */
+  forget(): void {
+    this.cache.forgetRevisions()
+    this.drop('the store is another one')
+  }
+
+  /** An answer, to whatever question, has told the store's revision. */
+  heard(revision: string): void {
+    if (isNewer(revision, this.cache.revision)) this.#behindSince ??= this.#deps.clock.now()
   }
 
   /** A change that a write of ours has made, by its answer. */
@@ -102,12 +83,12 @@ export class Mirror {
   }
 
   /**
-   * Waits until the copy can be relied on. Where the store is known to have moved on for a while and the watch has told
-   * nothing (it may look at a hung server through a proxy that does not hang), a list is the proof.
+   * Waits until the copy can be relied on. Where the store is known to have moved on for `patienceMs` and the watch has
+   * told nothing (it may look at a hung server through a proxy that does not hang), a list is the proof.
    * @returns false when the budget ended first
    */
   async whenCurrent(budget: Budget, patienceMs: number): Promise<boolean> {
-    if (!(await this.whenReady(budget))) return false
+    if (!(await this.#whenReady(budget))) return false
     const { clock } = this.#deps
     if (this.#behindSince === null || clock.now() < later(this.#behindSince, patienceMs)) return true
     const listed = await this.#list(budget)
@@ -117,9 +98,19 @@ export class Mirror {
     return true
   }
 
-  /** An answer, to whatever question, has told the store's revision. */
-  heard(revision: string): void {
-    if (isNewer(revision, this.cache.revision)) this.#behindSince ??= this.#deps.clock.now()
+  async #whenReady(budget: Budget): Promise<boolean> {
+    if (this.#ready) return true
+    const time = this.#deps.clock.deadline(budget.deadline, budget.signal)
+    const wakeUp = (): void => this.#wake()
+    time.signal.addEventListener('abort', wakeUp, { once: true })
+    try {
+      while (!this.#ready && !time.signal.aborted && !this.#end.signal.aborted) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      }
+    } finally {
+      time.done()
+    }
+    return this.#ready
   }
 
   async #run(): Promise<void> {
@@ -127,46 +118,30 @@ export class Mirror {
     while (!this.#end.signal.aborted) {
       this.#round = new AbortController()
       const begunAt = clock.now()
-      const reason = await this.#follow(this.#round.signal)
+      const end = await this.#follow(this.#round.signal)
       const wasReady = this.#ready
       this.#ready = false
       if (this.#end.signal.aborted) break
-      log.debug(`etcd watch ended: ${reason ?? 'dropped'}`)
-      this.trouble = reason ?? this.trouble
+      log.debug(`etcd watch ended: ${end.reason}`)
+      if (!end.expected) this.trouble = end.reason
       // At once, unless the server lets every watch end as soon as it has begun.
-      if (reason === null || (wasReady && elapsedMs(begunAt, clock.now()) > REBUILD_PAUSE_MS)) continue
+      if (end.expected || (wasReady && elapsedMs(begunAt, clock.now()) > REBUILD_PAUSE_MS)) continue
       this.#wasAway ||= !wasReady
       await clock.sleep(REBUILD_PAUSE_MS, this.#end.signal)
     }
     this.#wake()
   }
 
-  /** Lists, then watches until something ends it. @returns why, `null` where we ended it ourselves */
-  async #follow(signal: AbortSignal): Promise<string | null> {
-    const { clock, timing, topology, connection } = this.#deps
-    const listed = await this.#withBudget(signal, (budget) => this.#list(budget))
-    if (typeof listed === 'string') return listed
-    const endpoint = topology.current
-    if (endpoint === null) return 'no endpoint is known'
-    const limitMs = timing().retryTimeoutMs
-    const deadline = later(clock.now(), limitMs)
-    const opening = clock.deadline(deadline, signal)
-    try {
-      const request = watchRequest(this.#prefix, this.cache.revision)
-      const stream = await connection.openWatch(endpoint, request, { deadline, connectMs: limitMs, signal })
-      if (stream.kind === 'failed') return this.#failed(endpoint, stream.reason)
-      // The head of the answer has come; the message that says "created" has the same deadline.
-      opening.signal.addEventListener('abort', () => stream.close(), { once: true })
-      if (stream.status >= 400) return await this.#refused(endpoint, stream.status, stream.chunks, signal)
-      for await (const message of readWatch(stream)) {
-        opening.done()
-        const end = await this.#take(endpoint, message, signal)
-        if (end !== null) return end
-      }
-      return signal.aborted ? null : this.#failed(endpoint, 'the watch stream ended')
-    } finally {
-      opening.done()
-    }
+  /** Lists, then watches until something ends it. */
+  async #follow(signal: AbortSignal): Promise<RoundEnd> {
+    const { clock, timing } = this.#deps
+    const listed = await withBudget(clock, timing().retryTimeoutMs, signal, (budget) => this.#list(budget))
+    if (signal.aborted) return DROPPED
+    if (typeof listed === 'string') return trouble(listed)
+    return new WatchRound(this.#deps, signal).run(this.#prefix, this.cache.revision, {
+      created: () => this.#becomeReady(),
+      changes: (changes) => this.#absorb(changes),
+    })
   }
 
   /** @returns what it told that was not known, or why there is no list */
@@ -177,45 +152,33 @@ export class Mirror {
     if (outcome.kind === 'error') return outcome.error.message
     const { revision } = outcome.header
     const news = this.cache.newsIn(readKeyValues(outcome.answer['kvs']), revision)
-    this.#absorb(news, revision)
+    const applied = news.map((change) => ({ change, before: this.cache.correct(change) }))
+    this.cache.reached(revision)
+    this.#tell(applied)
     return news
   }
 
-  /** @returns why the watch is over, `null` while it goes on */
-  async #take(endpoint: string, message: WatchMessage, signal: AbortSignal): Promise<string | null> {
-    const { connection, log } = this.#deps
-    if (message.kind === 'ended') {
-      if (!message.compacted) log.info(`etcd ended the watch: ${message.error.message}`)
-      await this.#loginIfWanted(message.error, signal)
-      return message.error.message
-    }
-    if (!connection.accept(endpoint, message.header)) return this.#failed(endpoint, 'the server lags behind')
-    switch (message.kind) {
-      case 'created':
-        this.#becomeReady()
-        break
-      case 'changes': {
-        const last = message.changes.at(-1)
-        if (last) this.#absorb(message.changes, last.kind === 'put' ? last.kv.modRevision : last.modRevision)
-        break
-      }
-      case 'progress':
-        break
-    }
-    return null
-  }
-
-  #absorb(changes: readonly Change[], revision: string): void {
-    const events = new Set<StoreEvent>()
+  #absorb(changes: readonly Change[]): void {
+    const applied: Applied[] = []
     for (const change of changes) {
       const before = this.cache.apply(change)
-      if (before === undefined || this.ownWrites.explains(change)) continue
+      if (before !== undefined) applied.push({ change, before })
+    }
+    const last = changes.at(-1)
+    if (last) this.cache.reached(revisionOf(last))
+    this.#behindSince = null
+    this.#tell(applied)
+  }
+
+  /** Once for each kind of event, and only when all of it can be read. */
+  #tell(applied: readonly Applied[]): void {
+    const events = new Set<StoreEvent>()
+    for (const { change, before } of applied) {
+      if (this.ownWrites.explains(change)) continue
       const after = change.kind === 'put' ? change.kv : null
       const event = eventOf(keyOf(change).slice(this.#prefix.length), before, after)
       if (event) events.add(event)
     }
-    this.cache.reached(revision)
-    this.#behindSince = null
     for (const event of events) this.#deps.notify(event)
   }
 
@@ -226,45 +189,14 @@ export class Mirror {
     this.#wasAway = false
   }
 
-  #failed(endpoint: string, reason: string): string {
-    this.#deps.topology.advance(endpoint)
-    return reason
-  }
-
-  async #refused(
-    endpoint: string,
-    status: number,
-    chunks: AsyncIterable<string>,
-    signal: AbortSignal,
-  ): Promise<string> {
-    let body = ''
-    for await (const chunk of chunks) if (body.length < LONGEST_ERROR) body += chunk
-    const error = readServerError(status, body)
-    if (!(await this.#loginIfWanted(error, signal))) this.#failed(endpoint, error.message)
-    return error.message
-  }
-
-  async #loginIfWanted(error: ServerError, signal: AbortSignal): Promise<boolean> {
-    const { session } = this.#deps
-    if (!needsToken(error) || !session.hasCredentials) return false
-    await this.#withBudget(signal, (budget) => session.login(budget))
-    return true
-  }
-
-  async #withBudget<T>(signal: AbortSignal, work: (budget: Budget) => Promise<T>): Promise<T> {
-    const { clock, timing } = this.#deps
-    const deadline = later(clock.now(), timing().retryTimeoutMs)
-    const time = clock.deadline(deadline, signal)
-    try {
-      return await work({ deadline, signal: time.signal })
-    } finally {
-      time.done()
-    }
-  }
-
   #wake(): void {
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
   }
+}
+
+interface Applied {
+  readonly change: Change
+  readonly before: KeyValue | null
 }

@@ -67,9 +67,9 @@ export class Topology {
     this.changed(endpoint)
   }
 
-  /** Makes the next in the list current: the present one has failed. */
+  /** Goes on to the next in the list: this one has failed. */
   advance(failed: string): void {
-    if (failed !== this.#current || this.#endpoints.length < 2) return
+    if (failed !== this.#current) return
     const next = this.#endpoints[(this.#endpoints.indexOf(failed) + 1) % this.#endpoints.length]
     if (next !== undefined) this.use(next)
   }
@@ -87,6 +87,7 @@ export class Topology {
   }
 
   async #discover(budget: Budget, suspicious: boolean): Promise<DiscoveryOutcome> {
+    this.#refreshedAt = this.#deps.clock.now()
     if (suspicious) this.#deps.names.expire(namesIn(this.#options.source))
     const configured = await bootstrapEndpoints(this.#options.source, this.#deps, budget)
     if (configured.length > 0) this.#configured = configured
@@ -95,7 +96,6 @@ export class Topology {
     const outcome = this.#options.useProxies
       ? await this.#askProxies(configured, budget)
       : await this.#askMembers(candidates, budget)
-    if (outcome.kind === 'found') this.#refreshedAt = this.#deps.clock.now()
     return outcome
   }
 
@@ -131,7 +131,9 @@ export class Topology {
       case 'answer': {
         const members = attempt.answer['members']
         const urls = Array.isArray(members)
-          ? members.flatMap((member) => (isObject(member) ? clientUrls(member['clientURLs']) : []))
+          ? members.flatMap((member) =>
+              isObject(member) && !member['isLearner'] ? clientUrls(member['clientURLs']) : [],
+            )
           : []
         if (urls.length === 0) return { kind: 'nothing', reason: `${endpoint}: lists no member with a client URL` }
         return { kind: 'members', dialect: version.dialect, urls }
