@@ -14,6 +14,7 @@ export const NO_STATUS: Status = { lastLsn: ZERO_LSN, slots: null, retainSlots: 
 
 /** @param legacy text of the key `optime/leader`, consulted only where `status` is missing */
 export function parseStatus(text: string | undefined, legacy: string | undefined): Status {
+  if (text === undefined && legacy === undefined) return NO_STATUS
   if (text === undefined) return { ...NO_STATUS, lastLsn: parseLsn(legacy) ?? ZERO_LSN }
   const parsed = parseJson(text)
   if (typeof parsed === 'number') return { ...NO_STATUS, lastLsn: parseLsn(parsed) ?? ZERO_LSN }
