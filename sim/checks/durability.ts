@@ -45,14 +45,22 @@ export class Durability {
       if (branch.systemIdentifier !== position.branch.systemIdentifier) {
         this.#acknowledged.delete(branch)
         if (!this.#exemptions.allows('two clusters'))
-          this.#violations.report('one cluster', `${server.host} opens an empty cluster although rows were written`)
+          this.#violations.report('one cluster', `${server.host} opens another cluster although rows were written`)
         continue
       }
       const kept = sharedUpTo(position, branch) ?? branch.forkLsn
-      // Whatever this server does not have is gone from now on, and is accounted for once.
-      this.#acknowledged.delete(branch)
-      if (kept < end) this.#lost(server, branch, kept, end)
+      if (kept >= end) continue
+      // What this server does not have is gone from now on, and is accounted for once.
+      this.#acknowledged.set(branch, kept)
+      this.#lost(server, branch, kept, end)
     }
+  }
+
+  /** The cluster is whole: everybody has what this server has, and old timelines need no more watching. */
+  settle(server: PgServer): void {
+    this.opened(server)
+    for (const branch of this.#acknowledged.keys())
+      if (branch !== server.files?.position.branch) this.#acknowledged.delete(branch)
   }
 
   #lost(server: PgServer, branch: Branch, kept: Lsn, end: Lsn): void {

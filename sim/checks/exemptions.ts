@@ -16,6 +16,10 @@ export class Exemptions {
     this.#until.set(what, Math.max(this.#until.get(what) ?? 0, untilMs))
   }
 
+  end(): void {
+    this.#until.clear()
+  }
+
   allows(what: Exempted): boolean {
     return (this.#until.get(what) ?? -1) >= this.#scheduler.now
   }

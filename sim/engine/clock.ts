@@ -4,7 +4,9 @@ import type { Process } from './process.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** Virtual wall time at the start of the world: 2026-01-01T00:00:00Z. */
-const EPOCH_MS = 1767225600000
+export const EPOCH_MS = 1767225600000
+
+const PASSED = new Error('the deadline has passed')
 
 /** The clocks of one host: a monotonic one that drifts a little, a wall clock that somebody may set. */
 export class HostClock {
@@ -82,7 +84,7 @@ export class ProcessClock implements Clock {
       controller.abort(parent?.reason)
     }
     const timer = this.#process.after(this.#host.msUntil(deadline), () => {
-      controller.abort(new DOMException('the deadline has passed', 'TimeoutError'))
+      controller.abort(PASSED)
     })
     if (parent?.aborted) controller.abort(parent.reason)
     else parent?.addEventListener('abort', onParent)

@@ -1,3 +1,5 @@
+import { drainMicrotasks } from './drain.ts'
+
 /** A planned event. `cancelled` events are passed over when their time comes. */
 export interface Timer {
   readonly at: number
@@ -19,8 +21,6 @@ export class Scheduler {
   #order = 0
   readonly #heap: Entry[] = []
   #touched = false
-  /** Called after each event that let code under test run, when it is quiet again. */
-  afterStep: () => void = () => {}
   /** Events run so far, and how many of them woke code under test. */
   events = 0
   steps = 0
@@ -44,30 +44,55 @@ export class Scheduler {
     this.#touched = true
   }
 
-  /** Runs all events up to `until`, or until `stop` says so after a step. */
-  async run(until: number, stop: () => boolean = () => false): Promise<void> {
-    await this.#quiesce()
+  /** Runs all events up to `until`, or until `stop` says so after an event. */
+  run(until: number, stop: () => boolean): Promise<void> {
+    const drain = drainMicrotasks
+    return drain ? this.#runAtOnce(until, stop, drain) : this.#runByTurns(until, stop)
+  }
+
+  #runAtOnce(until: number, stop: () => boolean, drain: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // In a macrotask of its own: from within a promise reaction nothing can be drained.
+      setImmediate(() => {
+        try {
+          while (!stop() && this.#runNext(until)) if (this.#takeTouched()) drain()
+          resolve()
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+    })
+  }
+
+  /** A macrotask begins only when no microtask is left: that is exact too, however long the chains of promises are. */
+  async #runByTurns(until: number, stop: () => boolean): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    while (!stop() && this.#runNext(until))
+      if (this.#takeTouched()) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+
+  /** @returns false when nothing is left before `until` */
+  #runNext(until: number): boolean {
     for (;;) {
-      if (stop()) return
       const next = this.#heap[0]
-      if (!next || next.at > until) break
+      if (!next || next.at > until) {
+        this.#now = until
+        return false
+      }
       pop(this.#heap)
       if (next.cancelled) continue
       this.#now = next.at
       this.events++
       next.run()
-      await this.#quiesce()
+      return true
     }
-    this.#now = until
   }
 
-  async #quiesce(): Promise<void> {
-    if (!this.#touched) return
+  #takeTouched(): boolean {
+    if (!this.#touched) return false
     this.#touched = false
     this.steps++
-    // A macrotask begins only when no microtask is left: that is exact, however long the chains of promises are.
-    await new Promise<void>((resolve) => setImmediate(resolve))
-    this.afterStep()
+    return true
   }
 }
 

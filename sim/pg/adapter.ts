@@ -21,6 +21,7 @@ import type {
   StopRequest,
   Upstream,
 } from '../../src/ports/postgres.ts'
+import { EPOCH_MS } from '../engine/clock.ts'
 import { askServer, type Local, pause, readFile } from './context.ts'
 import { baseBackup, canReach, initdb, recoverAlone, rewindTo } from './copying.ts'
 import { controlData } from './data.ts'
@@ -143,7 +144,7 @@ export class SimPostgres implements Postgres {
     if (!branch || branch.parent === null) return null
     return {
       switches: historyOf(branch),
-      modifiedAt: new Date(1767225600000 + Math.floor(branch.createdAt)).toISOString(),
+      modifiedAt: new Date(EPOCH_MS + Math.floor(branch.createdAt)).toISOString(),
     }
   }
 

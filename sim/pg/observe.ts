@@ -19,7 +19,7 @@ export function observation(postmaster: Postmaster, at: Instant): Observation {
     replayedLsn: inRecovery ? postmaster.replayLsn : ZERO_LSN,
     replayedAt: null,
     replayPaused: postmaster.replayPaused,
-    postmasterStartTime: startTime(postmaster),
+    postmasterStartTime: postmaster.startTime,
     walReceiver:
       inRecovery && link
         ? {
@@ -51,8 +51,4 @@ function walSenders(postmaster: Postmaster): WalSender[] {
     flushLsn: link.flushLsn,
     replayLsn: link.flushLsn,
   }))
-}
-
-export function startTime(postmaster: Postmaster): string {
-  return new Date(1767225600000 + Math.floor(postmaster.startedAt)).toISOString()
 }

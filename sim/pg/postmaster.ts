@@ -1,6 +1,7 @@
 import { type Lsn, lsn } from '../../src/cluster/lsn.ts'
 import type { StopMode } from '../../src/ports/postgres.ts'
 import { timeline } from '../../src/cluster/timeline.ts'
+import { EPOCH_MS } from '../engine/clock.ts'
 import { Process } from '../engine/process.ts'
 import { CommitQueue } from './commits.ts'
 import type { DataFiles } from './data.ts'
@@ -18,7 +19,8 @@ export class Postmaster {
   readonly server: PgServer
   readonly files: DataFiles
   readonly process: Process
-  readonly startedAt: number
+  /** As PostgreSQL prints it. */
+  readonly startTime: string
   phase: 'starting' | 'ready' | 'stopping' | 'ended' = 'starting'
   inRecovery: boolean
   replayLsn: Lsn
@@ -33,7 +35,7 @@ export class Postmaster {
     this.server = server
     this.files = files
     this.process = new Process(server.around.scheduler, { wakesCode: false })
-    this.startedAt = server.around.scheduler.now
+    this.startTime = new Date(EPOCH_MS + Math.floor(server.around.scheduler.now)).toISOString()
     this.inRecovery = files.standbySignal
     this.replayLsn = files.position.lsn
     this.receiver = new WalReceiver(this)

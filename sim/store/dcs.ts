@@ -6,7 +6,7 @@ import type { Lsn } from '../../src/cluster/lsn.ts'
 import { printStatus, type Status } from '../../src/cluster/status.ts'
 import type { Version } from '../../src/cluster/stored.ts'
 import { printSyncState } from '../../src/cluster/sync-state.ts'
-import { type ClusterView, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
+import { type ClusterView, KEYS } from '../../src/cluster/view.ts'
 import type { Budget } from '../../src/ports/clock.ts'
 import type { Dcs, DcsTiming, Lease, StoreEvent, StoreOutcome, SyncWrite } from '../../src/ports/dcs.ts'
 import { callWorld } from '../engine/call.ts'
@@ -46,7 +46,7 @@ export class SimDcs implements Dcs {
     const outcome = await this.#ask(budget, (tree) => done(tree.past(this.#store.lagOf(this.#name), least)))
     if (outcome.kind !== 'done') return { kind: 'unknown', reason: outcome.reason }
     this.#lastStatus = outcome.value.get(KEYS.status)?.text ?? null
-    return done(viewFromKeys(outcome.value))
+    return done(this.#store.viewOf(outcome.value))
   }
 
   async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {

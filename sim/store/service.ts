@@ -1,7 +1,8 @@
+import { type ClusterView, viewFromKeys } from '../../src/cluster/view.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { Network } from '../net/network.ts'
-import { StoreTree } from './tree.ts'
+import { type Keys, StoreTree } from './tree.ts'
 
 export const STORE = 'store'
 
@@ -39,6 +40,7 @@ export class StoreService {
   readonly #network: Network
   readonly #scheduler: Scheduler
   readonly #rng: Rng
+  readonly #views = new WeakMap<Keys, ClusterView>()
   readonly #troubles = new Map<string, StoreTrouble[]>()
 
   constructor(scheduler: Scheduler, network: Network, rng: Rng, style: StoreStyle) {
@@ -58,6 +60,16 @@ export class StoreService {
       const at = list.indexOf(trouble)
       if (at >= 0) list.splice(at, 1)
     }
+  }
+
+  /** States are immutable: whoever reads the same one gets the same view. */
+  viewOf(keys: Keys): ClusterView {
+    let view = this.#views.get(keys)
+    if (!view) {
+      view = viewFromKeys(keys)
+      this.#views.set(keys, view)
+    }
+    return view
   }
 
   lagOf(member: string): number {

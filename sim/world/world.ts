@@ -1,8 +1,7 @@
 import { parseInteger } from '../../src/cluster/values.ts'
-import { isObject, parseJson } from '../../src/cluster/json.ts'
-import { KEYS, viewFromKeys } from '../../src/cluster/view.ts'
+import { viewFromKeys } from '../../src/cluster/view.ts'
 import { Durability } from '../checks/durability.ts'
-import { Exemptions } from '../checks/exemptions.ts'
+import { type Exempted, Exemptions } from '../checks/exemptions.ts'
 import { SingleWriter } from '../checks/single-writer.ts'
 import { Timelines } from '../checks/timelines.ts'
 import { Violations } from '../checks/violations.ts'
@@ -114,14 +113,18 @@ export class World {
     await this.scheduler.run(this.scheduler.now + ms, () => this.violations.found.length > 0)
   }
 
-  /** Runs until the condition holds. @returns whether it did within the limit */
+  /** Runs until the condition holds; looks every `stepMs`. @returns whether it did within the limit */
   async until(condition: () => boolean, limitMs: number, stepMs = 100): Promise<boolean> {
-    const end = this.scheduler.now + limitMs
-    while (!condition()) {
-      if (this.scheduler.now >= end || this.violations.found.length > 0) return false
-      await this.run(Math.min(stepMs, end - this.scheduler.now))
+    let held = condition()
+    if (held) return true
+    const look = (): void => {
+      held = condition()
+      if (!held) timer = this.scheduler.after(stepMs, look)
     }
-    return true
+    let timer = this.scheduler.after(stepMs, look)
+    await this.scheduler.run(this.scheduler.now + limitMs, () => held || this.violations.found.length > 0)
+    timer.cancelled = true
+    return held
   }
 
   /** Nothing happens here any more. */
@@ -134,6 +137,22 @@ export class World {
     }
   }
 
+  /** An operator did something to the cluster: until it is whole again, these invariants are his business. */
+  handsIn(what: readonly Exempted[]): void {
+    for (const one of what) this.exemptions.allow(one, Number.POSITIVE_INFINITY)
+  }
+
+  /** One primary, and everybody streams from it: what was pardoned is over. */
+  wholeAgain(): void {
+    const [primary] = this.singleWriter.writers()
+    if (primary) this.durability.settle(primary)
+    this.exemptions.end()
+  }
+
+  get isSynchronous(): boolean {
+    return this.#lossRule().lossless
+  }
+
   #lossRule(): ReturnType<ConstructorParameters<typeof Durability>[2]> {
     const { keys } = this.store.tree
     const { config, status } = viewFromKeys(keys)
@@ -144,11 +163,5 @@ export class World {
       maximumLagBytes: parseInteger(document['maximum_lag_on_failover']) ?? 1048576,
       publishedLsn: status.lastLsn,
     }
-  }
-
-  /** The configuration that the store holds now. */
-  get isPaused(): boolean {
-    const document = parseJson(this.store.tree.keys.get(KEYS.config)?.text ?? '{}')
-    return isObject(document) && document['pause'] === true
   }
 }

@@ -1,0 +1,99 @@
+import { printFailoverRequest } from '../../src/cluster/failover-request.ts'
+import { printJson } from '../../src/cluster/json.ts'
+import { KEYS, viewFromKeys } from '../../src/cluster/view.ts'
+import { beginRestart } from '../../src/ha/restart.ts'
+import { reinitialize } from '../../src/ha/reinitialize.ts'
+import type { Host } from '../world/host.ts'
+import type { World } from '../world/world.ts'
+import { type Fault, primaryOf, victim } from './fault.ts'
+
+/** Runs something in an agent's process as its REST server would. */
+function inAgent(host: Host, run: () => Promise<unknown>): void {
+  host.agent?.process.deliver(() => void run())
+}
+
+export function requestSwitchover(world: World, from: Host, to: Host | null): void {
+  world.trace.add(from.name, `!!! switchover to ${to?.name ?? 'anybody'}`)
+  const request = { leader: from.name, candidate: to?.name ?? null, scheduledAt: null }
+  world.store.tree.put(KEYS.failover, printJson(printFailoverRequest(request)), null, null)
+  from.agent?.wake()
+}
+
+export const switchover: Fault = ({ world, rng }) => {
+  const from = primaryOf(world)
+  if (!from) return undefined
+  const { sync } = viewFromKeys(world.store.tree.keys)
+  const others = [...world.hosts.values()].filter(
+    (host) => host !== from && (sync.leader === null || sync.voters.includes(host.name)),
+  )
+  requestSwitchover(world, from, others.length > 0 && rng.chance(0.6) ? rng.pick(others) : null)
+  return undefined
+}
+
+/** Only in asynchronous mode: elsewhere it is an order to lose what the candidate does not have. */
+export const manualFailover: Fault = ({ world, rng }) => {
+  if (world.isSynchronous) return undefined
+  const to = rng.pick([...world.hosts.values()])
+  world.trace.add(to.name, '!!! manual failover to it')
+  world.handsIn(['lost rows'])
+  const request = { leader: null, candidate: to.name, scheduledAt: null }
+  world.store.tree.put(KEYS.failover, printJson(printFailoverRequest(request)), null, null)
+  primaryOf(world)?.agent?.wake()
+  return undefined
+}
+
+export const restart: Fault = (scene) => {
+  const host = victim(scene)
+  const { agent } = host
+  if (!agent) return undefined
+  scene.world.trace.add(host.name, '!!! restart requested')
+  inAgent(host, () =>
+    agent.ha.mutex.run(() => {
+      beginRestart(agent.ha, null)
+      return Promise.resolve()
+    }),
+  )
+  return undefined
+}
+
+export const reinitialized: Fault = (scene) => {
+  const host = victim(scene)
+  const { agent } = host
+  if (!agent) return undefined
+  scene.world.trace.add(host.name, '!!! reinitialize requested')
+  const request = { force: scene.rng.chance(0.5), fromLeader: scene.rng.chance(0.5) }
+  inAgent(host, () => reinitialize(agent.ha, request, new AbortController().signal))
+  return undefined
+}
+
+/** In a paused cluster safety is the operator's business. */
+export const paused: Fault = ({ world }) => {
+  world.trace.add('store', '!!! paused')
+  setPause(world, true)
+  return () => {
+    world.trace.add('store', '!!! resumed')
+    setPause(world, false)
+  }
+}
+
+function setPause(world: World, on: boolean): void {
+  world.handsIn(['two writers', 'lost rows', 'timeline twice'])
+  const { config } = viewFromKeys(world.store.tree.keys)
+  if (!config) return
+  const { pause: _, ...rest } = config.document
+  world.store.tree.put(KEYS.config, printJson(on ? { ...rest, pause: true } : rest), null, null)
+}
+
+export const bulkLoad: Fault = ({ world, rng }) => {
+  const primary = primaryOf(world)
+  if (primary) world.writer.write(primary.server, rng.int(1e5, 3e7))
+  return undefined
+}
+
+export const wallClockSet: Fault = (scene) => {
+  const host = victim(scene)
+  const offset = scene.rng.pick([-300_000, -3_600_000, 300_000, 86_400_000])
+  scene.world.trace.add(host.name, `!!! wall clock set by ${offset} ms`)
+  host.clock.wallOffsetMs += offset
+  return undefined
+}

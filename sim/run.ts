@@ -1,0 +1,107 @@
+import { illness } from './checks/health.ts'
+import type { Violation } from './checks/violations.ts'
+import { Rng } from './engine/random.ts'
+import { CATALOGUE } from './faults/catalogue.ts'
+import type { FaultKind, PlannedFault } from './faults/fault.ts'
+import { planFaults, swarm } from './faults/swarm.ts'
+import { World } from './world/world.ts'
+
+export interface RunRequest {
+  readonly seed: string
+  readonly hours: number
+  /** Faults by number that are left out. */
+  readonly without: ReadonlySet<number>
+  readonly traceLines: number
+}
+
+export interface RunResult {
+  readonly seed: string
+  readonly violation: Violation | null
+  readonly simulatedMs: number
+  readonly faults: readonly PlannedFault[]
+  readonly promotions: number
+  readonly rows: number
+  readonly longestOutageMs: number
+  readonly trace: readonly string[]
+  readonly configuration: string
+}
+
+const STRETCH_MS = 600_000
+const MEAN_MS = 50_000
+
+/** How long after the last fault the cluster may take to be whole: the lease, some cycles, restarts and copies. */
+export function healingBoundMs(ttlSeconds: number): number {
+  return 3 * ttlSeconds * 1000 + 150_000
+}
+
+/** One history: faults for ten minutes, then everything heals and must become whole, and again. */
+export async function runSeed(request: RunRequest): Promise<RunResult> {
+  const rng = new Rng(`swarm/${request.seed}`)
+  const { options, kinds } = swarm(rng, request.seed, request.traceLines)
+  const world = new World(options)
+  const happened: PlannedFault[] = []
+  const bound = healingBoundMs(Number(options.dynamicConfig['ttl']))
+  for (const host of world.hosts.values()) world.startAgent(host)
+  await mustHeal(world, bound)
+  for (let stretch = 0; world.scheduler.now < request.hours * 3_600_000; stretch++) {
+    if (world.violations.found.length > 0) break
+    const faults = planFaults(new Rng(`plan/${request.seed}/${stretch}`), kinds, {
+      fromMs: world.scheduler.now,
+      lengthMs: STRETCH_MS,
+      meanMs: MEAN_MS,
+      firstIndex: stretch * 1000,
+    }).filter((fault) => !request.without.has(fault.index))
+    await endure(world, request.seed, faults, happened)
+    await mustHeal(world, bound)
+  }
+  const result: RunResult = {
+    seed: request.seed,
+    violation: world.violations.found[0] ?? null,
+    simulatedMs: world.scheduler.now,
+    faults: happened,
+    promotions: world.timelines.promotions,
+    rows: world.durability.rows,
+    longestOutageMs: world.writer.longestOutageMs,
+    trace: world.trace.lines(),
+    configuration: `${options.members.join(',')} ${JSON.stringify(options.tags)} ${JSON.stringify(options.dynamicConfig)} ${JSON.stringify(options.store)}`,
+  }
+  world.close()
+  return result
+}
+
+async function endure(
+  world: World,
+  seed: string,
+  faults: readonly PlannedFault[],
+  happened: PlannedFault[],
+): Promise<void> {
+  const active = new Set<() => void>()
+  for (const fault of faults) {
+    world.scheduler.at(fault.atMs, () => {
+      happened.push(fault)
+      const end = CATALOGUE[fault.kind]({ world, rng: new Rng(`fault/${seed}/${fault.index}`) })
+      if (!end) return
+      active.add(end)
+      world.scheduler.after(fault.lastsMs, () => {
+        if (active.delete(end)) end()
+      })
+    })
+  }
+  await world.run(STRETCH_MS)
+  for (const end of active) end()
+  active.clear()
+}
+
+async function mustHeal(world: World, boundMs: number): Promise<void> {
+  world.trace.add('world', '--- all faults are over')
+  const whole = await world.until(() => illness(world) === null, boundMs, 250)
+  if (whole) world.wholeAgain()
+  else if (world.violations.found.length === 0)
+    world.violations.report('heals', `after ${boundMs / 1000} s: ${illness(world) ?? 'whole'}`)
+}
+
+export function countByKind(faults: readonly PlannedFault[]): Map<FaultKind, number> {
+  const counts = new Map<FaultKind, number>()
+  for (const { kind } of faults) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}

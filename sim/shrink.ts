@@ -1,0 +1,29 @@
+import { type RunRequest, type RunResult, runSeed } from './run.ts'
+
+/** Leaves out faults as long as the same invariant is still broken: first halves, then quarters, then one by one. */
+export async function shrink(failed: RunResult, hours: number, budgetRuns: number): Promise<RunRequest> {
+  const traceLines = 0
+  let without = new Set<number>()
+  let kept = failed.faults.map((fault) => fault.index)
+  let runs = 0
+  const stillFails = async (leftOut: ReadonlySet<number>): Promise<boolean> => {
+    runs++
+    const result = await runSeed({ seed: failed.seed, hours, without: leftOut, traceLines })
+    return result.violation?.invariant === failed.violation?.invariant
+  }
+  for (
+    let size = Math.ceil(kept.length / 2);
+    size >= 1 && runs < budgetRuns;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
+    for (let at = 0; at < kept.length && runs < budgetRuns; ) {
+      const piece = kept.slice(at, at + size)
+      const attempt = new Set([...without, ...piece])
+      if (await stillFails(attempt)) {
+        without = attempt
+        kept = kept.filter((index) => !attempt.has(index))
+      } else at += size
+    }
+  }
+  return { seed: failed.seed, hours, without, traceLines }
+}
