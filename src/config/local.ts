@@ -27,7 +27,7 @@ export type LocalOutcome =
   | { readonly kind: 'ok'; readonly local: LocalConfiguration }
   | { readonly kind: 'broken'; readonly problems: readonly Problem[]; readonly exitCode: 1 }
 
-const RESERVED_NAME = '__patroni_strict_sync_replica_placeholder__'
+export const RESERVED_NAME = '__patroni_strict_sync_replica_placeholder__'
 
 export interface LocalRequest {
   /** From the command line; `null`: none was given. */
