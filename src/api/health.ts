@@ -102,12 +102,13 @@ function tagsMatch(configured: Tags, query: Target['query']): boolean {
   if (query.size === 0) return true
   const tags = publishedTags(configured)
   for (const [name, wanted] of query) {
-    if (name.startsWith('tag_') && tagText(tags[name.slice(4)]) !== wanted) return false
+    if (!name.startsWith('tag_')) continue
+    const tag = name.slice(4)
+    if (!Object.hasOwn(tags, tag) || tagText(tags[tag]) !== wanted) return false
   }
   return true
 }
 
-function tagText(value: Json | undefined): string | undefined {
-  if (value === undefined || typeof value === 'string') return value
-  return textForm(value).toLowerCase()
+function tagText(value: Json | undefined): string {
+  return typeof value === 'string' ? value : textForm(value).toLowerCase()
 }

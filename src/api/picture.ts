@@ -129,8 +129,8 @@ function flag(name: string, on: boolean): JsonObject {
   return on ? { [name]: true } : {}
 }
 
-function withoutStartTime({ postmaster_start_time: _, ...shown }: JsonObject): JsonObject {
-  return shown
+function withoutStartTime(scheduled: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(scheduled).filter(([key]) => key !== 'postmaster_start_time'))
 }
 
 /** A queue of one or two records is not worth a word. */

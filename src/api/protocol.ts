@@ -95,19 +95,10 @@ function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: S
   socket.end(`HTTP/1.1 ${answer.status} ${answer.reason}\r\n${lines.join('\r\n')}\r\n\r\n${answer.body}`)
 }
 
-function refusal(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): ApiResponse {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return errorPage(431)
-    case 'HPE_INVALID_METHOD': {
-      const method = /^[A-Za-z-]{1,32}(?= )/.exec(error.rawPacket?.toString('latin1', 0, 40) ?? '')
-      return method ? unsupportedMethod(method[0]) : errorPage(400)
-    }
-    case 'HPE_INVALID_VERSION':
-      return errorPage(505)
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return errorPage(408)
-    default:
-      return errorPage(400)
-  }
+function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): ApiResponse {
+  if (code === 'HPE_HEADER_OVERFLOW') return errorPage(431)
+  if (code === 'HPE_INVALID_VERSION') return errorPage(505)
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return errorPage(408)
+  const method = /^[A-Za-z-]{1,32}(?= )/.exec(rawPacket?.toString('latin1', 0, 40) ?? '')
+  return code === 'HPE_INVALID_METHOD' && method ? unsupportedMethod(method[0]) : errorPage(400)
 }
