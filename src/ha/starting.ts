@@ -1,4 +1,4 @@
-import { isStarting } from '../cluster/instance.ts'
+import { isStarting, roleClass } from '../cluster/instance.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { demote } from './demotion.ts'
 import { handleRequestAsLeader } from './failover-request.ts'
@@ -24,8 +24,13 @@ export async function stillStarting(c: Cycle): Promise<CycleResult | null> {
   }
   logLockOwner(c)
   if (!holdsLock(c)) {
-    log.info('Still starting up as a standby.')
-    return null
+    if (!(await comesUpAsPrimary(c))) {
+      log.info('Still starting up as a standby.')
+      return null
+    }
+    log.info('Lost lock while starting up. Demoting self.')
+    await demote(c, 'immediate-nolock', c.signal)
+    return result('lock-lost-while-starting')
   }
   const answer = await renewLock(c)
   if (answer === 'unknown') return storeOutage(c)
@@ -43,4 +48,10 @@ export async function stillStarting(c: Cycle): Promise<CycleResult | null> {
     return result('start-too-slow')
   }
   return (await handleRequestAsLeader(c)) ?? result('still-starting', Math.round(leftMs / 1000))
+}
+
+/** A server that was launched in place takes writes as soon as it is up: without the lock it must not get there. */
+async function comesUpAsPrimary(c: Cycle): Promise<boolean> {
+  const { postgres } = c.world
+  return roleClass(postgres.role) === 'primary' && !(await postgres.hasRecoverySignal())
 }

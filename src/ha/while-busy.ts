@@ -1,3 +1,4 @@
+import { roleClass } from '../cluster/instance.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { isLocked } from '../cluster/view.ts'
 import { demote } from './demotion.ts'
@@ -27,7 +28,8 @@ export async function whileBusy(c: Cycle, action: string): Promise<CycleResult> 
   }
   if (!memory.bootstrap.active && !settings.paused) {
     if (action === 'promote' && cancelPromotion(c)) return result('promotion-cancelled-lock-lost')
-    if (world.postgres.role === 'primary') {
+    // `promoted` as well: a promotion that goes on without the lock ends in a second primary.
+    if (roleClass(world.postgres.role) === 'primary') {
       world.log.info(`Demoting primary during ${action}`)
       if (LAUNCHES.includes(action)) await world.postgres.cancelStart()
       await demote(c, 'immediate-nolock', c.signal)
