@@ -1,3 +1,4 @@
+import type { RestServer } from '../api/rest-server.ts'
 import { roleClass } from '../cluster/instance.ts'
 import type { JsonObject } from '../cluster/json.ts'
 import type { ClusterView } from '../cluster/view.ts'
@@ -18,6 +19,8 @@ import { VERSION } from './version.ts'
 
 /** How many cycles the journal keeps in memory. */
 const JOURNAL_CYCLES = 500
+/** Requests under way get so long when the agent ends. */
+const API_GRACE_MS = 1000
 /** A store that does not answer at start is asked again so often. */
 const FIRST_READ_PAUSE_MS = 5000
 
@@ -30,6 +33,7 @@ export class Agent {
   readonly #ha: Ha
   readonly #loop = new Loop()
   readonly #end = new AbortController()
+  #api: RestServer | null = null
   #reloadAsked = false
   #dynamicInForce: JsonObject
   #cachedDynamic: JsonObject | null = null
@@ -67,7 +71,7 @@ export class Agent {
 
   /** @returns the exit code */
   async run(): Promise<number> {
-    const { settings, store, clock, log, api, notify, postgres } = this.#parts
+    const { settings, store, clock, log, notify, postgres } = this.#parts
     const { signal } = this.#end
     const started = await store.start(signal)
     if (started.kind === 'stopped') return 0
@@ -94,20 +98,22 @@ export class Agent {
       requestReload: this.requestReload,
       terminate: this.terminate,
     })
-    const problem = await api.start(control)
-    if (problem !== null) {
-      log.log('api').error(problem)
+    const api = this.#parts.serve(control)
+    const listening = await api.start()
+    if (listening.kind === 'failed') {
+      log.log('api').error(listening.reason)
       return 1
     }
+    this.#api = api
     notify('READY=1')
     const exit = await this.#loop.run(this.#ha, { beforeCycle: () => this.#beforeCycle(), afterCycle: () => this.#afterCycle() }, signal)
     return this.#finish(exit)
   }
 
   async #finish(exit: number): Promise<number> {
-    const { api, notify, store, postgres } = this.#parts
+    const { notify, store, postgres } = this.#parts
     notify('STOPPING=1')
-    await api.close()
+    await this.#api?.stop(API_GRACE_MS)
     await shutdown(this.#ha, new AbortController().signal)
     postgres.close()
     await store.close()
@@ -159,7 +165,7 @@ export class Agent {
 
   /** In the order of spec configuration.md 7.3. */
   async #applyConfiguration({ local, sighup }: { readonly local: boolean; readonly sighup: boolean }): Promise<void> {
-    const { settings, log, api, postgres, store, reconnectPeers } = this.#parts
+    const { settings, log, postgres, store, reconnectPeers } = this.#parts
     const { config } = settings
     this.#roleClass = roleClass(postgres.role)
     if (local) {
@@ -168,8 +174,8 @@ export class Agent {
       reconnectPeers(config)
     }
     if (local || sighup) {
-      const problem = await api.reconfigure(config)
-      if (problem !== null) log.log('api').error(problem)
+      const listening = await this.#api?.reload(config.restapi)
+      if (listening?.kind === 'failed') log.log('api').error(listening.reason)
     }
     await postgres.reconfigure(config, { sighup }, this.#end.signal)
     if (local) store.reload(config.store.section)
@@ -186,12 +192,12 @@ export class Agent {
   }
 
   #identity(): Identity {
-    const { settings, postgres, api } = this.#parts
+    const { settings, postgres } = this.#parts
     const { config } = settings
     const { postgresql, restapi } = config
     return {
       connUrl: connUrl(postgresql.connectAddress ?? postgres.localAddress(), postgresql.database),
-      apiUrl: `${restapi.certfile === null ? 'http' : 'https'}://${api.connectAddress(config)}/patroni`,
+      apiUrl: `${restapi.certfile === null ? 'http' : 'https'}://${restapi.connectAddress}/patroni`,
       proxyUrl: postgresql.proxyAddress === null ? null : connUrl(postgresql.proxyAddress, postgresql.database),
       version: VERSION,
       tags: publishedTags(config.tags),

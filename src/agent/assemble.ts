@@ -1,7 +1,7 @@
 import type { Problem, Config } from '../config/types.ts'
 import type { LocalConfiguration } from '../config/local.ts'
 import { MINIMUM_TIMING } from '../cluster/settings.ts'
-import { createApiServer } from '../api/server.ts'
+import { RestServer } from '../api/rest-server.ts'
 import { selectStore } from '../dcs/select.ts'
 import { noFence } from '../fence/none.ts'
 import { EARLY_LOG } from '../config/section-log.ts'
@@ -41,8 +41,7 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
   if (selected.kind === 'problems') return selected
   const peers = new MemberPeers(config, { clock, log: log.log('ha') })
   const notify = notifier(process.env['NOTIFY_SOCKET'])
-  const postgres = await createPostgres(config, { clock, random, log: log.log('postgresql'), notify })
-  const api = createApiServer(config, { clock, log: log.log('api') })
+  const postgres = await createPostgres(config, { clock, log: log.log('postgresql') })
   const agent = new Agent({
     settings,
     configPath: origin.path,
@@ -54,7 +53,8 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
     peers,
     reconnectPeers: (changed) => peers.reconnect(changed),
     fence: noFence,
-    api,
+    serve: (control) =>
+      new RestServer({ control, clock, log: log.log('api'), openApiFile: null }, settings.config.restapi),
     notify,
     minimumTiming: MINIMUM_TIMING,
   })
