@@ -11,6 +11,7 @@ import { upstreamKeywords } from '../credentials.ts'
 import { inspectDataDirectory } from '../files.ts'
 import type { Binaries, CommandRunner, ConnectionKeywords, InstanceMemory, PasswordFile } from '../parts.ts'
 import { isBasebackupOptionAllowed, toolArguments } from '../tool-options.ts'
+import type { WorkNote } from '../unfinished-work.ts'
 import { binaryVersion, majorOf } from '../version.ts'
 import {
   canCloneWithoutSource,
@@ -31,6 +32,7 @@ export interface CloneDependencies {
   readonly passwordFile: PasswordFile
   readonly clock: Clock
   readonly log: Log
+  readonly note: () => WorkNote
   /** Called when a fresh copy stands: what was known about the old data is void. */
   readonly onCopied?: () => Promise<void>
 }
@@ -129,6 +131,7 @@ export function createClone(deps: CloneDependencies): Clone {
   async function clone(request: CloneRequest, signal: AbortSignal): Promise<boolean> {
     const config = deps.config()
     memory.setState('creating replica')
+    await deps.note().write({ kind: 'copy' })
     const keywords = upstreamKeywords(request.source, config.postgresql.replication, config)
     const names = request.basebackupOnly ? ['basebackup'] : (request.methods ?? methodNames(config, request.source))
     const methods = keywords ? names : names.filter((name) => needsNoSource(config, name))
@@ -143,6 +146,7 @@ export function createClone(deps: CloneDependencies): Clone {
         await deps.onCopied?.()
         await deps.configuration.adoptCopy(signal)
       }
+      await deps.note().remove()
       return done
     } finally {
       memory.setState('stopped')

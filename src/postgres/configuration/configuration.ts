@@ -97,6 +97,8 @@ export interface Configuration extends Omit<ServerFiles, 'archiveReadySegments'>
   appendBootstrapHba(lines: readonly string[]): Promise<void>
   /** Parameters the server runs with or will start with; `null` before the first computation. */
   readonly parameters: Parameters | null
+  /** `postgresql.recovery_conf` with the recovery settings from among the parameters. */
+  readonly recoveryConf: Parameters
   exactVersion(signal: AbortSignal): Promise<ServerVersion>
 }
 
@@ -366,6 +368,10 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
 
     get parameters() {
       return effective?.parameters ?? null
+    },
+
+    get recoveryConf() {
+      return inForce().recoveryConf
     },
 
     async backupConfiguration() {

@@ -3,7 +3,7 @@ import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Binaries, CommandRunner, SqlConnection, SqlRow } from '../parts.ts'
 import { nullableText, textColumn } from '../rows.ts'
-import { mainFilePath } from './main-file.ts'
+import { configuredValue } from './configured-value.ts'
 import { RECOVERY_NAMES } from './recovery-names.ts'
 import type { PendingRestart } from './server-parameters.ts'
 import { humanForm } from './setting-values.ts'
@@ -44,15 +44,9 @@ export function createPendingRestartQuestions(
     return row ? nullableText(row, 'loaded') : null
   }
 
-  /** The value in the files, which only a new postmaster will read. */
-  async function configuredValue(name: string, row: SqlRow, config: Config, signal: AbortSignal): Promise<string> {
-    const { code, stdout } = await runner.run(
-      [binaries.path('postgres'), '-D', config.postgresql.dataDir, '-C', name, `--config-file=${mainFilePath(config)}`],
-      { signal },
-    )
-    if (code !== 0) return '?'
-    const value = stdout.replace(/\r?\n$/, '')
-    return humanForm(textColumn(row, 'vartype'), nullableText(row, 'unit'), value)
+  async function newValue(name: string, row: SqlRow, config: Config, signal: AbortSignal): Promise<string> {
+    const value = await configuredValue(name, config, runner, binaries, signal)
+    return value === null ? '?' : humanForm(textColumn(row, 'vartype'), nullableText(row, 'unit'), value)
   }
 
   return {
@@ -73,7 +67,7 @@ export function createPendingRestartQuestions(
       const reasons: Record<string, { old_value: string; new_value: string }> = {}
       for (const row of found) {
         const name = textColumn(row, 'name')
-        const value = await configuredValue(name, row, config, signal)
+        const value = await newValue(name, row, config, signal)
         reasons[name] = { old_value: textColumn(row, 'current'), new_value: value }
       }
       return reasons
