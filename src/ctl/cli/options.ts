@@ -73,7 +73,7 @@ export function choice<const C extends readonly string[]>(
 ): Option<C[number] | null> {
   const option = { names: spellings(names), metavar: `[${choices.join('|')}]`, help }
   return converted(option, (given) => {
-    if (choices.includes(given)) return given as C[number]
+    if (choices.includes(given)) return given
     const known = choices.map((one) => `'${one}'`).join(', ')
     throw new UsageError(`Invalid value for ${hint(option)}: '${given}' is not one of ${known}.`)
   })

@@ -1,9 +1,10 @@
-import { createInterface, type Interface } from 'node:readline'
-import type { ReadStream } from 'node:tty'
+import { openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { ReadStream } from 'node:tty'
 import type { Terminal } from './terminal.ts'
 
 export interface Streams {
-  readonly input: NodeJS.ReadStream
+  readonly input: ReadStream
   readonly output: NodeJS.WriteStream
   readonly error: NodeJS.WriteStream
 }
@@ -14,11 +15,12 @@ export interface Streams {
  */
 export function processTerminal(streams: Streams, onInterrupt: () => void): Terminal {
   const { input, output, error } = streams
-  const isTerminal = Boolean(input.isTTY)
+
+  const isTerminal = input.isTTY
   let piped: PipedLines | null = null
   return {
-    isInteractive: Boolean(output.isTTY),
-    showsProgress: Boolean(error.isTTY),
+    isInteractive: output.isTTY,
+    showsProgress: error.isTTY,
     write: (text) => void output.write(text),
     writeError: (text) => void error.write(text),
     readLine: (question) => {
@@ -28,7 +30,8 @@ export function processTerminal(streams: Streams, onInterrupt: () => void): Term
       return piped.next()
     },
     readSecret: async (question) => {
-      if (isTerminal) return askHidden(streams, question, onInterrupt)
+      const terminal = isTerminal ? input : controllingTerminal()
+      if (terminal) return askHidden(terminal, output, question, onInterrupt)
       error.write('Warning: Password input may be echoed.\n')
       output.write(question)
       piped ??= new PipedLines(input)
@@ -83,30 +86,41 @@ function askTerminal(streams: Streams, question: string, onInterrupt: () => void
   })
 }
 
-/** The echo is off because nobody writes what the reader would show. */
-async function askHidden(streams: Streams, question: string, onInterrupt: () => void): Promise<string | null> {
-  streams.output.write(question)
-  const terminal = streams.input as ReadStream
-  const reader: Interface = createInterface({ input: terminal, terminal: false })
-  const wasRaw = terminal.isRaw
+/** Passwords are typed there even where standard input is a pipe. */
+function controllingTerminal(): ReadStream | null {
+  try {
+    return new ReadStream(openSync('/dev/tty', 'r'))
+  } catch {
+    return null
+  }
+}
+
+/** In raw mode nobody shows what is typed, and nobody but us understands the keys that end it. */
+async function askHidden(
+  terminal: ReadStream,
+  output: NodeJS.WriteStream,
+  question: string,
+  onInterrupt: () => void,
+): Promise<string | null> {
+  output.write(question)
   terminal.setRawMode(true)
-  let typed = ''
   try {
     return await new Promise((resolve) => {
+      let typed = ''
       terminal.on('data', (chunk: Buffer | string) => {
-        for (const character of String(chunk)) {
-          if (character === '\u0003') onInterrupt()
-          else if (character === '\u0004') resolve(typed === '' ? null : typed)
-          else if (character === '\r' || character === '\n') resolve(typed)
-          else if (character === '\u007f' || character === '\b') typed = typed.slice(0, -1)
-          else typed += character
+        for (const key of String(chunk)) {
+          if (key === '\u0003') onInterrupt()
+          else if (key === '\r' || key === '\n') resolve(typed)
+          else if (key === '\u0004') resolve(typed === '' ? null : typed)
+          else if (key === '\u007f' || key === '\b') typed = typed.slice(0, -1)
+          else typed += key
         }
       })
     })
   } finally {
     terminal.removeAllListeners('data')
-    terminal.setRawMode(wasRaw)
-    reader.close()
-    streams.output.write('\n')
+    terminal.setRawMode(false)
+    terminal.pause()
+    output.write('\n')
   }
 }
