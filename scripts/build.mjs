@@ -10,12 +10,13 @@ import { thirdPartyNotices } from './notices.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What users get (dist/) and what serves the demo and the benchmark in a checkout (.build/tools/). */
+/** What users get (dist/) and what serves in a checkout (.build/tools/). */
 const PROGRAMS = [
   { entry: 'src/agent/main.ts', file: 'dist/matriarch.cjs' },
   { entry: 'src/ctl/main.ts', file: 'dist/matriarchctl.cjs' },
   { entry: 'lab/demo/main.ts', file: '.build/tools/demo.cjs' },
   { entry: 'bench/main.ts', file: '.build/tools/bench.cjs' },
+  { entry: 'sim/main.ts', file: '.build/tools/sim.mjs', format: 'es' },
 ]
 
 /**
@@ -27,7 +28,7 @@ const BANNER = "globalThis.navigator ??= { userAgent: 'Node.js' };"
 /** Never in the bundle: native code, and parts of pg that we do not use. */
 const EXTERNAL = ['koffi', 'pg-native', 'pg-cloudflare', 'cloudflare:sockets']
 
-async function buildProgram({ entry, file }) {
+async function buildProgram({ entry, file, format = 'cjs' }) {
   const bundle = await rolldown({
     input: join(root, entry),
     platform: 'node',
@@ -38,7 +39,7 @@ async function buildProgram({ entry, file }) {
       handle(level, log)
     },
   })
-  const { output } = await bundle.generate({ format: 'cjs', banner: BANNER, codeSplitting: false })
+  const { output } = await bundle.generate({ format, banner: BANNER, codeSplitting: false })
   await bundle.close()
   const [chunk, ...more] = output
   if (more.length > 0)
