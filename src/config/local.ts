@@ -41,14 +41,18 @@ export interface LocalRequest {
  * environment alone (spec configuration.md 2.1). Writes nothing and checks only that it can be understood at all.
  */
 export async function loadLocal({ path, environment, files }: LocalRequest): Promise<LocalOutcome> {
-  const read = await readSources(path, environment, files)
-  if (!Array.isArray(read)) return broken([read as Problem])
-  const sources = read as readonly Source[]
-  const fromConfiguration = sources.some(isConfigurationVariable)
+  let sources: readonly Source[]
+  try {
+    sources = await readSources(path, environment, files)
+  } catch (error) {
+    if (error instanceof Unloadable) return { kind: 'broken', problems: [error.problem], exitCode: 1 }
+    throw error
+  }
   // A null in the first document removes nothing: there it is an empty section.
   const [first, ...rest] = sources.map((source) => source.document)
   const merged = rest.reduce(mergePatch, first ?? {})
-  const complete = fromConfiguration ? merged : addConditional(merged, environment.conditional)
+  const whole = sources.some(({ origin }) => origin.kind === 'file' && origin.path === CONFIGURATION_VARIABLE)
+  const complete = whole ? merged : addConditional(merged, environment.conditional)
   return { kind: 'ok', local: { document: withModernShapes(complete), sources, environment } }
 }
 
@@ -82,16 +86,17 @@ export function printProblem({ file, line, key, message }: Problem): string {
   return `${place}${key === '' ? '' : `${key}: `}${message}`
 }
 
-function broken(problems: readonly Problem[]): LocalOutcome {
-  return { kind: 'broken', problems, exitCode: 1 }
-}
-
 function problem(message: string, at: Partial<Problem> = {}): Problem {
   return { severity: 'error', key: '', message, file: null, line: null, ...at }
 }
 
-function isConfigurationVariable(source: Source): boolean {
-  return source.origin.kind === 'file' && source.origin.path === CONFIGURATION_VARIABLE
+/** Thrown and caught within this file: the first thing that cannot be read ends the reading. */
+class Unloadable extends Error {
+  readonly problem: Problem
+  constructor(found: Problem) {
+    super(found.message)
+    this.problem = found
+  }
 }
 
 const CONFIGURATION_VARIABLE = 'PATRONI_CONFIGURATION'
@@ -100,69 +105,55 @@ async function readSources(
   path: string | null,
   environment: Environment,
   files: ConfigFiles,
-): Promise<readonly Source[] | Problem> {
+): Promise<readonly Source[]> {
   const overlay: Source = { origin: { kind: 'environment' }, document: environment.document, lineOf: () => null }
-  const kind = path === null ? 'missing' : await kindOf(path, files)
-  if (path !== null && kind !== 'missing') {
-    if (typeof kind !== 'string') return kind
-    const names = await configurationFiles(path, kind, files)
-    if (!Array.isArray(names)) return names as Problem
+  const paths = path === null ? null : await configurationFiles(path, files)
+  if (paths !== null) {
     const sources: Source[] = []
-    for (const name of names as readonly string[]) {
-      const source = await readSource(name, files)
-      if ('message' in source) return source
-      sources.push(source)
-    }
+    for (const one of paths) sources.push(parseSource(await reading(one, files.read(one)), one))
     return [...sources, overlay]
   }
   if (environment.configuration === null) return [overlay]
-  const source = parseSource(environment.configuration, CONFIGURATION_VARIABLE)
-  return 'message' in source ? source : [source]
+  return [parseSource(environment.configuration, CONFIGURATION_VARIABLE)]
 }
 
-async function kindOf(path: string, files: ConfigFiles): Promise<'file' | 'directory' | 'other' | 'missing' | Problem> {
-  try {
-    return await files.kind(path)
-  } catch (error) {
-    return problem(reasonOf(error), { file: path })
+/** The files to read, in order; `null` where the path does not exist. */
+async function configurationFiles(path: string, files: ConfigFiles): Promise<readonly string[] | null> {
+  switch (await reading(path, files.kind(path))) {
+    case 'missing':
+      return null
+    case 'file':
+      return [path]
+    case 'other':
+      throw new Unloadable(problem(`invalid config path: config path ${path} is neither directory nor file`))
+    case 'directory': {
+      const names = await reading(path, files.list(path))
+      const fitting = names.filter((name) => name.endsWith('.yml') || name.endsWith('.yaml'))
+      return fitting.sort(compareCodePoints).map((name) => `${path.replace(/\/+$/, '')}/${name}`)
+    }
   }
 }
 
-async function configurationFiles(
-  path: string,
-  kind: 'file' | 'directory' | 'other' | 'missing',
-  files: ConfigFiles,
-): Promise<readonly string[] | Problem> {
-  if (kind === 'file') return [path]
-  if (kind === 'other') return problem(`invalid config path: config path ${path} is neither directory nor file`)
+/** Waits for what the file system answers; its errors become a problem with the path. */
+async function reading<T>(path: string, answer: Promise<T>): Promise<T> {
   try {
-    const names = await files.list(path)
-    const fitting = names.filter((name) => name.endsWith('.yml') || name.endsWith('.yaml'))
-    return fitting.sort(compareCodePoints).map((name) => `${path.replace(/\/+$/, '')}/${name}`)
+    return await answer
   } catch (error) {
-    return problem(reasonOf(error), { file: path })
+    throw new Unloadable(problem(reasonOf(error), { file: path }))
   }
 }
 
-async function readSource(path: string, files: ConfigFiles): Promise<Source | Problem> {
-  try {
-    return parseSource(await files.read(path), path)
-  } catch (error) {
-    return problem(reasonOf(error), { file: path })
-  }
-}
-
-function parseSource(text: string, path: string): Source | Problem {
+function parseSource(text: string, path: string): Source {
   const yaml = parseYaml(text)
   if (yaml.kind === 'error')
-    return problem(`invalid YAML: ${yaml.message}`, { file: path, line: yaml.line, key: yaml.key })
+    throw new Unloadable(problem(`invalid YAML: ${yaml.message}`, { file: path, line: yaml.line, key: yaml.key }))
   const { value } = yaml
-  if (!isObject(value)) return problem(`invalid config file ${path}: ${path} does not contain a dict`)
+  if (!isObject(value)) throw new Unloadable(problem(`invalid config file ${path}: ${path} does not contain a dict`))
   return { origin: { kind: 'file', path }, document: value, lineOf: (key) => yaml.lineOf(key) }
 }
 
 function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code
+  const { code } = error as NodeJS.ErrnoException
   if (code === 'EACCES') return 'permission denied'
   if (code === 'ENOENT') return 'no such file'
   return `cannot be read: ${code ?? 'unknown error'}`
