@@ -45,12 +45,12 @@ export function connections(
   const superuserKeywords = (): ConnectionKeywords => ({
     ...userKeywords(config().postgresql.superuser),
     ...address().superuser,
+    dbname: config().postgresql.database,
   })
   const monitor = (name: string): LiveConnection =>
     connector.connection(
       () => ({
         ...superuserKeywords(),
-        dbname: config().postgresql.database,
         application_name: `Patroni ${name}`,
         fallback_application_name: 'Patroni',
         options: MONITOR_OPTIONS,

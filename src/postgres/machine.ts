@@ -13,6 +13,7 @@ export interface Machine {
   readonly config: ConfigSource
   readonly clock: Clock
   readonly log: Log
+  readonly notify: (state: string) => void
   readonly table: ProcessTable
   readonly runner: CommandRunner
   readonly binaries: Binaries

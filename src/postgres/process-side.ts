@@ -31,19 +31,29 @@ import { promoteServer } from './promote.ts'
 import { shutdownPositions } from './shutdown-positions.ts'
 import { singleUserRecovery } from './single-user.ts'
 import { type Launch, newLaunch, resolveStarting, startServer, type Startup } from './start.ts'
-import { checkpoint, identifyTimeline, resumeReplay } from './statements.ts'
+import { checkpoint, identifyTimeline, nudgeWal, resumeReplay } from './statements.ts'
 import { stopServer } from './stop.ts'
+
+/** What the adapter is given. */
+export interface Outside {
+  readonly config: ConfigSource
+  readonly clock: Clock
+  readonly log: Log
+  /** Tells the supervisor of the agent something, as systemd's sd_notify does. */
+  readonly notify: (state: string) => void
+}
 
 /** What both sides are made of, before either exists. */
 export type ProcessTools = Omit<Machine, 'files' | 'connections'>
 
-export function processTools(config: ConfigSource, clock: Clock, log: Log): ProcessTools {
+export function processTools({ config, clock, log, notify }: Outside): ProcessTools {
   const table = linuxProcessTable()
   const binaries = configuredBinaries(config)
   return {
     config,
     clock,
     log,
+    notify,
     table,
     binaries,
     runner: commandRunner(clock, table),
@@ -59,7 +69,7 @@ export class ProcessSide implements Server {
   readonly #machine: Machine
   readonly #observer: Observer
   readonly #startup: Startup = { pending: null, onRunning: [] }
-  readonly #endListeners: (() => void)[] = []
+  readonly #endListeners = new Set<() => void>()
   readonly #life = new AbortController()
   /** The start, or the start half of a restart, that is on its way. */
   #launch: Launch | null = null
@@ -275,6 +285,10 @@ export class ProcessSide implements Server {
     return resumeReplay(this.#machine, signal)
   }
 
+  nudgeWal(signal: AbortSignal): Promise<void> {
+    return nudgeWal(this.#machine, signal)
+  }
+
   singleUserRecovery(signal: AbortSignal): Promise<'done' | 'failed'> {
     return singleUserRecovery(this.#machine, signal)
   }
@@ -323,9 +337,10 @@ export class ProcessSide implements Server {
     this.#machine.connections.close()
   }
 
-  /** Called when a server ended that nobody here was stopping. */
-  onUnexpectedEnd(listener: () => void): void {
-    this.#endListeners.push(listener)
+  /** Calls back when a server ended that nobody here was stopping. @returns what ends that */
+  onUnexpectedEnd(listener: () => void): () => void {
+    this.#endListeners.add(listener)
+    return () => this.#endListeners.delete(listener)
   }
 
   /** Called at each change to `running`. */

@@ -12,10 +12,9 @@ const SHORT_STATEMENT_LIMIT_MS = 2500
  * Failing is no reason to stop what it was for.
  */
 export async function checkpoint(machine: Machine, budget: Budget): Promise<'done' | 'failed'> {
-  const { connector, connections, log, config } = machine
+  const { connector, connections, log } = machine
   const connection = connector.connection({
     ...connections.superuserKeywords(),
-    dbname: config().postgresql.database,
     options: '-c statement_timeout=0 -c search_path=pg_catalog',
   })
   try {
@@ -57,6 +56,16 @@ export async function resumeReplay(machine: Machine, signal: AbortSignal): Promi
     connections.heartbeat.query('SELECT pg_catalog.pg_wal_replay_resume()', [], budget),
   )
   if (outcome.kind !== 'rows') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
+}
+
+/** A transaction that writes WAL and waits for no standby: every standby that receives it reports how far it is (spec postgres.md 8.2). */
+export async function nudgeWal(machine: Machine, signal: AbortSignal): Promise<void> {
+  const { clock, connections, log } = machine
+  const statement = `DO $$BEGIN SET LOCAL synchronous_commit = 'off'; PERFORM pg_catalog.txid_current(); END;$$`
+  const outcome = await withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
+    connections.heartbeat.query(statement, [], budget),
+  )
+  if (outcome.kind !== 'rows') log.error(`Could not write WAL for the standbys to report: ${problem(outcome)}`)
 }
 
 function problem(outcome: Exclude<SqlOutcome, { kind: 'rows' }>): string {

@@ -89,6 +89,8 @@ async function follow(
     const step: Step = { machine, postmaster, request, signal: limited.signal }
     if (mode !== 'immediate') {
       if (await shutdownBegins(step)) {
+        // PostgreSQL, started with the supervisor's socket by somebody else, may have told it that it stops.
+        machine.notify('READY=1')
         await clientsLeave(step)
         await shutdownCheckpoint(step)
       }

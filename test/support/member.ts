@@ -49,7 +49,7 @@ export async function newMember(name: string, changes: MemberChanges = {}): Prom
   const binDir = await postgresBinDir()
   let config = configOf(name, root, port, binDir, changes)
   const log = recordedLog()
-  const tools = processTools(() => config, systemClock, log)
+  const tools = processTools({ config: () => config, clock: systemClock, log, notify: () => {} })
   let files: FilesSide | null = null
   const side = (): FilesSide => {
     files ??= createFilesSide({

@@ -86,7 +86,7 @@ export interface TestServer {
 export function serverOf(cluster: TestCluster, changes: Partial<Config['postgresql']> = {}): TestServer {
   const config = configFor(cluster, changes)
   const log = recordedLog()
-  const tools = processTools(() => config, systemClock, log)
+  const tools = processTools({ config: () => config, clock: systemClock, log, notify: () => {} })
   const files = filesOf(cluster)
   const server = new ProcessSide(tools, () => files)
   server.watch()
