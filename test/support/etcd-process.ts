@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -13,12 +14,27 @@ export interface ServerTls {
   readonly clientCa?: string
 }
 
-/** Ports of this file's servers: the range may be moved where it is taken. */
-const BASE_PORT = Number(process.env['MATRIARCH_TEST_ETCD_PORT'] ?? 20110)
-let portsTaken = 0
+/** Where to look for free ports; movable where something else lives there. */
+const FIRST_PORT = Number(process.env['MATRIARCH_TEST_ETCD_PORT'] ?? 20110)
+const PORTS = 89
+/** Test files that run at the same time begin at different places. */
+let lastTried = process.pid * 13
 
-export function freePort(): number {
-  return BASE_PORT + portsTaken++
+export async function freePort(): Promise<number> {
+  for (let i = 0; i < PORTS; i += 1) {
+    lastTried += 1
+    const port = FIRST_PORT + (lastTried % PORTS)
+    if (await isFree(port)) return port
+  }
+  throw new Error(`no free port from ${FIRST_PORT} on`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 export function hasEtcd(): boolean {
@@ -40,11 +56,15 @@ export class EtcdProcess {
   #child: ChildProcess | null = null
   #arguments: readonly string[] = []
 
-  constructor(name: string, tls?: ServerTls) {
+  private constructor(name: string, clientPort: number, peerPort: number, tls: ServerTls | undefined) {
     this.name = name
-    this.clientPort = freePort()
-    this.peerPort = freePort()
+    this.clientPort = clientPort
+    this.peerPort = peerPort
     this.#tls = tls
+  }
+
+  static async create(name: string, tls?: ServerTls): Promise<EtcdProcess> {
+    return new EtcdProcess(name, await freePort(), await freePort(), tls)
   }
 
   get url(): string {
@@ -121,7 +141,8 @@ export class EtcdProcess {
 }
 
 export async function startCluster(size: number, extra: readonly string[] = []): Promise<EtcdProcess[]> {
-  const servers = Array.from({ length: size }, (_, i) => new EtcdProcess(`e${i}`))
+  const servers: EtcdProcess[] = []
+  for (let i = 0; i < size; i += 1) servers.push(await EtcdProcess.create(`e${i}`))
   for (const server of servers) server.start(servers, extra)
   for (const server of servers) await whenHealthy(server)
   return servers

@@ -1,37 +1,9 @@
-import { later } from '../../../cluster/time.ts'
-import type { Budget } from '../../../ports/clock.ts'
-import type { DcsTiming } from '../../../ports/dcs.ts'
-import type { Log } from '../../../ports/log.ts'
-import { systemClock } from '../../../system/clock.ts'
-import { systemRandom } from '../../../system/random.ts'
-import type { Store, StoreMode } from '../../store.ts'
-import { createEtcd3, parseEtcdOptions } from '../index.ts'
+import type { DcsTiming } from '../../src/ports/dcs.ts'
+import { createEtcd3, parseEtcdOptions } from '../../src/dcs/etcd3/index.ts'
+import type { Store, StoreMode } from '../../src/dcs/store.ts'
+import { budget, LogBook, systemClock, systemRandom } from './real.ts'
 
 export const TIMING: DcsTiming = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 3000 }
-
-/** Keeps every line, so that a test can look for what an operator would see. */
-export class LogBook implements Log {
-  readonly lines: string[] = []
-  debug(text: string): void {
-    this.lines.push(`debug: ${text}`)
-  }
-  info(text: string): void {
-    this.lines.push(`info: ${text}`)
-  }
-  warning(text: string): void {
-    this.lines.push(`warning: ${text}`)
-  }
-  error(text: string): void {
-    this.lines.push(`error: ${text}`)
-  }
-  critical(text: string): void {
-    this.lines.push(`critical: ${text}`)
-  }
-
-  has(part: string): boolean {
-    return this.lines.some((line) => line.includes(part))
-  }
-}
 
 export interface MadeStore {
   readonly store: Store
@@ -66,9 +38,4 @@ export async function startedStore(wish: StoreWish): Promise<MadeStore> {
   const outcome = await made.store.start(budget(20_000).signal)
   if (outcome.kind !== 'ready') throw new Error(`not started: ${JSON.stringify(outcome)}`)
   return made
-}
-
-/** The timer ends by itself and keeps no test waiting. */
-export function budget(ms: number): Budget {
-  return { deadline: later(systemClock.now(), ms), signal: AbortSignal.timeout(ms) }
 }
