@@ -66,6 +66,9 @@ export class Agent {
     this.#loop.wake()
   }
 
+  /** Something happened that the next cycle should see at once. */
+  readonly wake = (): void => this.#loop.wake()
+
   /** SIGTERM, SIGINT. */
   readonly terminate = (): void => this.#end.abort()
 
@@ -106,7 +109,11 @@ export class Agent {
     }
     this.#api = api
     notify('READY=1')
-    const exit = await this.#loop.run(this.#ha, { beforeCycle: () => this.#beforeCycle(), afterCycle: () => this.#afterCycle() }, signal)
+    const exit = await this.#loop.run(
+      this.#ha,
+      { beforeCycle: () => this.#beforeCycle(), afterCycle: () => this.#afterCycle() },
+      signal,
+    )
     return this.#finish(exit)
   }
 
@@ -152,7 +159,8 @@ export class Agent {
   async #afterCycle(): Promise<void> {
     const { memory } = this.#ha
     if (memory.dynamicConfig !== this.#dynamicInForce) await this.#useDynamic(memory.dynamicConfig)
-    else if (roleClass(this.#parts.postgres.role) !== this.#roleClass) await this.#applyConfiguration({ local: false, sighup: false })
+    else if (roleClass(this.#parts.postgres.role) !== this.#roleClass)
+      await this.#applyConfiguration({ local: false, sighup: false })
     await this.#saveDynamic()
   }
 
@@ -185,7 +193,8 @@ export class Agent {
   async #saveDynamic(): Promise<void> {
     const { postgres, settings, log } = this.#parts
     const document = settings.config.dynamic
-    if (postgres.role === 'uninitialized' || document === this.#cachedDynamic || Object.keys(document).length === 0) return
+    if (postgres.role === 'uninitialized' || document === this.#cachedDynamic || Object.keys(document).length === 0)
+      return
     const problem = await saveCache(settings.config.postgresql.dataDir, document)
     if (problem === null) this.#cachedDynamic = document
     else log.log('agent').error(problem)
@@ -204,4 +213,3 @@ export class Agent {
     }
   }
 }
-

@@ -3,7 +3,7 @@ import type { LocalConfiguration } from '../config/local.ts'
 import { MINIMUM_TIMING } from '../cluster/settings.ts'
 import { RestServer } from '../api/rest-server.ts'
 import { selectStore } from '../dcs/select.ts'
-import { noFence } from '../fence/none.ts'
+import { guardFor } from './guard.ts'
 import { EARLY_LOG } from '../config/section-log.ts'
 import { createLogging, type Logging } from '../log/logging.ts'
 import { createPostgres } from '../postgres/server.ts'
@@ -23,7 +23,11 @@ export type Assembled =
 export async function assemble(config: Config, local: LocalConfiguration, origin: ConfigOrigin): Promise<Assembled> {
   const clock = systemClock
   const random = systemRandom
-  const log = createLogging(EARLY_LOG, { wallMs: () => clock.wallMs(), pid: process.pid, fileMode: 0o666 & ~process.umask() })
+  const log = createLogging(EARLY_LOG, {
+    wallMs: () => clock.wallMs(),
+    pid: process.pid,
+    fileMode: 0o666 & ~process.umask(),
+  })
   const logging = await log.reconfigure(config.log)
   if (logging.kind === 'broken') return { kind: 'problems', problems: [problem('log', logging.reason)] }
   const settings = new SettingsSource(config, local, config.dynamic, origin, log.log('config'))
@@ -42,7 +46,14 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
   const peers = new MemberPeers(config, { clock, log: log.log('ha') })
   const notify = notifier(process.env['NOTIFY_SOCKET'])
   const postgres = await createPostgres(config, { clock, log: log.log('postgresql') })
-  const agent = new Agent({
+  let agent: Agent | null = null
+  const fence = guardFor(config, {
+    clock,
+    log: log.log('fence'),
+    postmaster: () => postgres.postmaster(),
+    onDeath: () => agent?.wake(),
+  })
+  agent = new Agent({
     settings,
     configPath: origin.path,
     clock,
@@ -52,7 +63,7 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
     postgres,
     peers,
     reconnectPeers: (changed) => peers.reconnect(changed),
-    fence: noFence,
+    fence,
     serve: (control) =>
       new RestServer({ control, clock, log: log.log('api'), openApiFile: null }, settings.config.restapi),
     notify,

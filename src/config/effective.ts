@@ -6,6 +6,7 @@ import { parametersMapping } from './enforced-parameters.ts'
 import { type LocalConfiguration, locate } from './local.ts'
 import { type AcceptedDynamic, mergedDocument, validCitus } from './merged-document.ts'
 import { type Finding, Section } from './section.ts'
+import { fenceConfig } from './section-fence.ts'
 import { bootstrapConfig } from './section-bootstrap.ts'
 import { logConfig } from './section-log.ts'
 import { type Place, postgresqlConfig } from './section-postgresql.ts'
@@ -130,6 +131,7 @@ function typed(
     bootstrap: bootstrapConfig(root),
     postgresql: postgresqlConfig(root.section('postgresql'), place),
     watchdog: watchdogConfig(root.section('watchdog')),
+    fence: fenceConfig(root.section('fence')),
     tags: root.mapping('tags'),
   }
   if (store.kind === null) findings.push({ severity: 'fatal', path: [], message: noStoreMessage() })

@@ -31,6 +31,7 @@ export interface Config {
   readonly bootstrap: BootstrapConfig | null
   readonly postgresql: PostgresqlConfig
   readonly watchdog: WatchdogConfig
+  readonly fence: FenceConfig
   readonly tags: Tags
 }
 
@@ -151,6 +152,13 @@ export interface PostgresqlConfig {
   readonly useSlots: boolean
   /** The whole merged section, role-specific keys included; see `forRole` in config/. */
   readonly section: JsonObject
+}
+
+/** The lease guard. Unknown to other agents. */
+export interface FenceConfig {
+  readonly mode: 'on' | 'off'
+  /** PostgreSQL ends so long before its lease does. */
+  readonly safetyMarginMs: number
 }
 
 export interface WatchdogConfig {

@@ -62,7 +62,7 @@ function setUp(t: TestContext, server: { pid: number }): { guard: LeaseGuard; fi
     {
       clock: systemClock,
       log: quiet,
-      postmaster: async () => ({ pid: server.pid, startTicks: startTicks(server.pid) }),
+      postmaster: () => ({ pid: server.pid, startTicks: startTicks(server.pid) }),
       onDeath: () => {
         died += 1
       },
@@ -144,7 +144,7 @@ test('a guard of a new agent replaces the one before', { skip }, async (t) => {
     {
       clock: systemClock,
       log: quiet,
-      postmaster: async () => ({ pid: server.pid, startTicks: startTicks(server.pid) }),
+      postmaster: () => ({ pid: server.pid, startTicks: startTicks(server.pid) }),
       onDeath: () => {},
     },
   )

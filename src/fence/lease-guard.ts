@@ -20,7 +20,7 @@ export interface LeaseGuardDeps {
   readonly clock: Clock
   readonly log: Log
   /** The postmaster that is guarded; `null`: none runs. */
-  readonly postmaster: () => Promise<{ readonly pid: number; readonly startTicks: number } | null>
+  readonly postmaster: () => { readonly pid: number; readonly startTicks: number } | null
   /** The guard died although there is something to guard. */
   readonly onDeath: () => void
 }
@@ -43,6 +43,7 @@ export class LeaseGuard implements Fence {
   #child: ChildProcess | null = null
   #generation = 0
   #sequence = 0
+  #isDisabled = false
 
   constructor(options: LeaseGuardOptions, deps: LeaseGuardDeps) {
     this.#options = options
@@ -62,6 +63,7 @@ export class LeaseGuard implements Fence {
 
   async activate(leaseEnd: Instant): Promise<boolean> {
     if (this.#child) return true
+    this.#isDisabled = false
     const before = await this.#file.read()
     this.#generation = (before?.generation ?? 0) + 1
     this.#sequence = before?.sequence ?? 0
@@ -79,9 +81,11 @@ export class LeaseGuard implements Fence {
     if (this.#child) await this.#write(leaseEnd)
   }
 
+  /** Also of a guard that an earlier agent left behind. */
   async disable(): Promise<void> {
     const child = this.#child
     this.#child = null
+    if (this.#isDisabled) return
     const known = await this.#file.read()
     if (known && known.deadlineMs !== 0) {
       await this.#file.write({
@@ -92,11 +96,12 @@ export class LeaseGuard implements Fence {
       })
     }
     child?.kill('SIGTERM')
+    this.#isDisabled = true
   }
 
   /** @returns false where there is no server to guard */
   async #write(leaseEnd: Instant): Promise<boolean> {
-    const server = await this.#deps.postmaster()
+    const server = this.#deps.postmaster()
     if (!server) return false
     try {
       await this.#file.write({

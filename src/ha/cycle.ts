@@ -76,7 +76,7 @@ async function prepare(c: Cycle): Promise<void> {
   const { memory, settings, world } = c
   const { postgres, dcs, fence } = world
   if (settings.paused) {
-    if (fence.isRunning) await fence.disable()
+    await fence.disable()
     memory.wasPaused = true
   } else if (memory.wasPaused) {
     postgres.scheduleSlotReload()

@@ -54,7 +54,11 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
     },
     signal,
   )
-  if (stopped !== 'stopped') log.error('PostgreSQL could not be stopped for the demotion')
+  if (stopped !== 'stopped') {
+    // While it may still take writes the key stays, the guard stays, and commits go on waiting for their standbys.
+    log.error('PostgreSQL could not be stopped for the demotion')
+    return
+  }
   postgres.setRole('demoted')
   const previous = mode === 'graceful' && !release.done ? await postgres.shutdownPositions(signal) : null
   if (mode === 'demote-cluster') await renewLock(c)

@@ -10,6 +10,8 @@ import type { Cycle } from './world.ts'
  */
 export async function storeOutage(c: Cycle): Promise<CycleResult> {
   c.storeFailed = true
+  // The agent is told to end: that says nothing about the store, and its server is stopped in good order soon.
+  if (c.signal.aborted) return result('store-inaccessible')
   c.world.log.error('Error communicating with DCS')
   const { settings, world } = c
   if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')

@@ -12,6 +12,7 @@ import { dataDirectoryModes, errorText, inspectDataDirectory } from './files.ts'
 import { createFilesSide, type FilesSide } from './files-side.ts'
 import { passwordFile } from './password-file.ts'
 import { ProcessSide, processTools } from './process-side.ts'
+import type { ProcessIdentity } from './process-table.ts'
 
 export interface PostgresDependencies {
   readonly clock: Clock
@@ -28,6 +29,8 @@ export interface PostgresAdapter extends Postgres {
   reconfigure(config: Config, options: { readonly sighup: boolean }, signal: AbortSignal): Promise<void>
   /** `host:port` where others reach this server if nothing is configured. */
   localAddress(): string
+  /** The process that a fence has to know. */
+  postmaster(): ProcessIdentity | null
   /** Ends the watch and drops the connections. The server runs on. */
   close(): void
 }
@@ -206,6 +209,7 @@ export async function createPostgres(
       const { host, port } = server.address.tcp
       return `${host.includes(':') ? `[${host}]` : host}:${port}`
     },
+    postmaster: () => tools.postmaster.current(),
     close: () => server.close(),
   }
 }

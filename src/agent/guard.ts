@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/types.ts'
+import { LeaseGuard, type LeaseGuardDeps } from '../fence/lease-guard.ts'
+import { noFence } from '../fence/none.ts'
+import type { Fence } from '../ports/fence.ts'
+
+/** The lease guard, where the configuration wants it and this machine has it. */
+export function guardFor(config: Config, deps: LeaseGuardDeps): Fence {
+  const { mode, safetyMarginMs } = config.fence
+  if (mode === 'off') return noFence
+  const program = guardProgram()
+  if (!LeaseGuard.isAvailable(program)) {
+    deps.log.warning(
+      `There is no lease guard for ${process.platform} on ${process.arch}; the agent alone ends a primary`,
+    )
+    return noFence
+  }
+  return new LeaseGuard({ program, file: leaseFilePath(config.postgresql.dataDir), safetyMarginMs }, deps)
+}
+
+/** Beside the bundle: `dist/` and `fence/` are neighbours. */
+function guardProgram(): string {
+  return join(import.meta.dirname, '..', 'fence', `guard-linux-${process.arch}`)
+}
+
+/** In memory, so that a disk that hangs delays neither the renewal nor the guard; one file for each data directory. */
+function leaseFilePath(dataDir: string): string {
+  const name = `matriarch-${process.getuid?.() ?? 0}-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}.lease`
+  return join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', name)
+}
