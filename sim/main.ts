@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { countByKind, type RunResult, runSeed } from './run.ts'
+import { countByKind, type RunRequest, type RunResult, runSeed } from './run.ts'
 import { shrink } from './shrink.ts'
 import { forbidAmbientInputs } from './engine/ambient.ts'
 import { useLightAbortSignals } from './engine/light-abort.ts'
@@ -10,6 +10,7 @@ const USAGE = `Runs clusters of the real decision code in a virtual world with f
   npm run sim -- --seed 17 --hours 1          this seed, with its log
       --first N         begin with seed N
       --without 3,1004  leave out faults by number
+      --pardon NAMES    do not look at these invariants
       --lines N         lines of log to show of a failure (60)
       --no-shrink       do not look for a smaller failure
       --keep-going      do not stop at the first seed that fails
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
       first: { type: 'string', default: '1' },
       seed: { type: 'string' },
       hours: { type: 'string', default: '1' },
+      pardon: { type: 'string', default: '' },
       without: { type: 'string', default: '' },
       lines: { type: 'string', default: '60' },
       'no-shrink': { type: 'boolean', default: false },
@@ -39,6 +41,7 @@ async function main(): Promise<number> {
   }
   const hours = Number(values.hours)
   const without = new Set(values.without.split(',').filter(Boolean).map(Number))
+  const pardoned = new Set(values.pardon.split(',').filter(Boolean))
   const first = Number(values.first)
   const seeds =
     values.seed === undefined
@@ -54,12 +57,13 @@ async function main(): Promise<number> {
   const results: RunResult[] = []
   let failures = 0
   for (const seed of seeds) {
-    const result = await runSeed({ seed, hours, without, traceLines: Number(values.lines) })
+    const request: RunRequest = { seed, hours, without, traceLines: Number(values.lines), pardoned }
+    const result = await runSeed(request)
     results.push(result)
     if (!result.violation) continue
     failures++
     report(result)
-    await explain(result, hours, Number(values.lines), values['no-shrink'] || values.seed !== undefined)
+    await explain(result, request, values['no-shrink'] || values.seed !== undefined)
     if (!values['keep-going']) break
   }
   const { user, system } = process.cpuUsage(before)
@@ -76,18 +80,18 @@ function report(result: RunResult): void {
   say(`  ${result.configuration}`)
 }
 
-async function explain(result: RunResult, hours: number, lines: number, asItIs: boolean): Promise<void> {
+async function explain(result: RunResult, request: RunRequest, asItIs: boolean): Promise<void> {
   if (asItIs) {
     for (const line of result.trace) say(line)
     return
   }
-  const smaller = await shrink(result, hours, 150)
-  const again = await runSeed({ ...smaller, traceLines: lines })
+  const smaller = await shrink(result, request, 150)
+  const again = await runSeed(smaller)
   const left = again.faults.map(({ index, kind }) => `${index} ${kind}`).join(', ')
   say(`  faults needed: ${left}`)
   for (const line of again.trace) say(line)
   const option = smaller.without.size > 0 ? ` --without ${[...smaller.without].join(',')}` : ''
-  say(`\nreplay: npm run sim -- --seed ${result.seed} --hours ${hours}${option}`)
+  say(`\nreplay: npm run sim -- --seed ${result.seed} --hours ${request.hours}${option}`)
 }
 
 function summarize(results: readonly RunResult[], cpuMs: number): void {

@@ -12,6 +12,8 @@ export interface RunRequest {
   /** Faults by number that are left out. */
   readonly without: ReadonlySet<number>
   readonly traceLines: number
+  /** Names of invariants that are not looked at. */
+  readonly pardoned: ReadonlySet<string>
 }
 
 export interface RunResult {
@@ -37,7 +39,7 @@ export function healingBoundMs(ttlSeconds: number): number {
 /** One history: faults for ten minutes, then everything heals and must become whole, and again. */
 export async function runSeed(request: RunRequest): Promise<RunResult> {
   const rng = new Rng(`swarm/${request.seed}`)
-  const { options, kinds } = swarm(rng, request.seed, request.traceLines)
+  const { options, kinds } = swarm(rng, request.seed, request)
   const world = new World(options)
   const happened: PlannedFault[] = []
   const bound = healingBoundMs(Number(options.dynamicConfig['ttl']))

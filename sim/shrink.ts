@@ -1,14 +1,13 @@
 import { type RunRequest, type RunResult, runSeed } from './run.ts'
 
 /** Leaves out faults as long as the same invariant is still broken: first halves, then quarters, then one by one. */
-export async function shrink(failed: RunResult, hours: number, budgetRuns: number): Promise<RunRequest> {
-  const traceLines = 0
-  let without = new Set<number>()
+export async function shrink(failed: RunResult, request: RunRequest, budgetRuns: number): Promise<RunRequest> {
+  let without = new Set(request.without)
   let kept = failed.faults.map((fault) => fault.index)
   let runs = 0
   const stillFails = async (leftOut: ReadonlySet<number>): Promise<boolean> => {
     runs++
-    const result = await runSeed({ seed: failed.seed, hours, without: leftOut, traceLines })
+    const result = await runSeed({ ...request, without: leftOut, traceLines: 0 })
     return result.violation?.invariant === failed.violation?.invariant
   }
   for (
@@ -25,5 +24,5 @@ export async function shrink(failed: RunResult, hours: number, budgetRuns: numbe
       } else at += size
     }
   }
-  return { seed: failed.seed, hours, without, traceLines }
+  return { ...request, without }
 }

@@ -22,14 +22,16 @@ export interface Violation {
 export class Violations {
   readonly #scheduler: Scheduler
   readonly found: Violation[] = []
-  onFirst: () => void = () => {}
+  readonly #pardoned: ReadonlySet<string>
 
-  constructor(scheduler: Scheduler) {
+  /** @param pardoned invariants that are not looked at in this run */
+  constructor(scheduler: Scheduler, pardoned: ReadonlySet<string>) {
     this.#scheduler = scheduler
+    this.#pardoned = pardoned
   }
 
   report(invariant: Invariant, text: string, cause?: unknown): void {
+    if (this.#pardoned.has(invariant)) return
     this.found.push({ atMs: this.#scheduler.now, invariant, text, cause })
-    if (this.found.length === 1) this.onFirst()
   }
 }

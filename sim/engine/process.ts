@@ -8,7 +8,9 @@ import type { Scheduler, Timer } from './scheduler.ts'
 export class Process {
   readonly #scheduler: Scheduler
   readonly #wakesCode: boolean
-  #state: 'running' | 'frozen' | 'dead' = 'running'
+  #dead = false
+  /** How many reasons hold it: its own SIGSTOP, a frozen host. */
+  #freezes = 0
   readonly #backlog: { readonly run: () => void; readonly timer: boolean }[] = []
   /** A process that gets little processor time: everything reaches it so much later. */
   slowMs = 0
@@ -20,19 +22,19 @@ export class Process {
   }
 
   get isAlive(): boolean {
-    return this.#state !== 'dead'
+    return !this.#dead
   }
 
   get isRunning(): boolean {
-    return this.#state === 'running'
+    return !this.#dead && this.#freezes === 0
   }
 
   get isFrozen(): boolean {
-    return this.#state === 'frozen'
+    return !this.#dead && this.#freezes > 0
   }
 
   deliver(run: () => void): void {
-    if (this.#state === 'dead') return
+    if (this.#dead) return
     if (this.slowMs > 0) this.#scheduler.after(this.slowMs, () => this.#enter(run, false))
     else this.#enter(run, false)
   }
@@ -42,13 +44,13 @@ export class Process {
   }
 
   freeze(): void {
-    if (this.#state === 'running') this.#state = 'frozen'
+    this.#freezes++
   }
 
   /** What waited arrives now: in the order it came, or with everything that was timed first, as an event loop may. */
   thaw(options: { readonly timersFirst: boolean }): void {
-    if (this.#state !== 'frozen') return
-    this.#state = 'running'
+    this.#freezes--
+    if (this.#dead || this.#freezes > 0) return
     const waiting = this.#backlog.splice(0)
     const ordered = options.timersFirst
       ? [...waiting.filter((one) => one.timer), ...waiting.filter((one) => !one.timer)]
@@ -57,13 +59,13 @@ export class Process {
   }
 
   kill(): void {
-    this.#state = 'dead'
+    this.#dead = true
     this.#backlog.length = 0
   }
 
   #enter(run: () => void, timer: boolean): void {
-    if (this.#state === 'dead') return
-    if (this.#state === 'frozen') {
+    if (this.#dead) return
+    if (this.#freezes > 0) {
       this.#backlog.push({ run, timer })
       return
     }

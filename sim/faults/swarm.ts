@@ -24,7 +24,7 @@ const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
 const SELDOM: ReadonlySet<FaultKind> = new Set(['store wiped', 'store restored', 'paused', 'manual failover'])
 
 /** Each seed turns some kinds of faults off altogether: many bugs show only where others do not hide them. */
-export function swarm(rng: Rng, seed: string, traceLines: number): Swarm {
+export function swarm(rng: Rng, seed: string, given: Pick<WorldOptions, 'traceLines' | 'pardoned'>): Swarm {
   const kinds = FAULTS.filter((kind) => rng.chance(SELDOM.has(kind) ? 0.12 : 0.5))
   const members = NAMES.slice(0, rng.pick([2, 3, 3, 3, 4, 5]))
   return {
@@ -43,7 +43,7 @@ export function swarm(rng: Rng, seed: string, traceLines: number): Swarm {
       fence: true,
       writeEveryMs: rng.between(200, 2000),
       rowBytes: rng.pick([100, 300, 5000]),
-      traceLines,
+      ...given,
     },
   }
 }

@@ -22,4 +22,6 @@ export interface WorldOptions {
   readonly rowBytes: number
   /** Lines of the log to keep for a report; 0: none. */
   readonly traceLines: number
+  /** Names of invariants that are not looked at. */
+  readonly pardoned: ReadonlySet<string>
 }

@@ -47,7 +47,7 @@ export class World {
     this.network = new Network(this.scheduler, this.rng.fork('network'))
     this.store = new StoreService(this.scheduler, this.network, this.rng.fork('store'), options.store)
     this.trace = new Trace(this.scheduler, options.traceLines)
-    this.violations = new Violations(this.scheduler)
+    this.violations = new Violations(this.scheduler, options.pardoned)
     this.exemptions = new Exemptions(this.scheduler)
     const servers = new Map<string, PgServer>()
     this.singleWriter = new SingleWriter(servers, this.violations, this.exemptions)
