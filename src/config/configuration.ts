@@ -1,4 +1,4 @@
-import { readEnvironment, type Environment } from './environment.ts'
+import { type Environment, readEnvironment } from './environment.ts'
 import { type ConfigFiles, realFiles } from './files.ts'
 import { type LocalOutcome, loadLocal, minimalProblems } from './local.ts'
 

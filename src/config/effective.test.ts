@@ -337,6 +337,12 @@ test('keys without effect are told once, with their place; unchanged findings ar
   assert.deepEqual(again.kind === 'ok' && again.warnings, [])
 })
 
+test('2.3 a citus section that is dropped is told', () => {
+  assert.deepEqual(warnings('citus: {group: "0", database: d}'), [
+    'more.yml:1: citus: is ignored: it needs an integer group and a string database',
+  ])
+})
+
 test('12 contradicting tags are told in the words that outside tools match', () => {
   const told = warnings('tags: {nofailover: true, failover_priority: 1, nosync: false, sync_priority: "0"}')
   assert.ok(

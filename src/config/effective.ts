@@ -6,8 +6,8 @@ import { parametersMapping } from './enforced-parameters.ts'
 import { type LocalConfiguration, locate } from './local.ts'
 import { type AcceptedDynamic, mergedDocument, validCitus } from './merged-document.ts'
 import { type Finding, Section } from './section.ts'
-import { fenceConfig } from './section-fence.ts'
 import { bootstrapConfig } from './section-bootstrap.ts'
+import { fenceConfig } from './section-fence.ts'
 import { logConfig } from './section-log.ts'
 import { type Place, postgresqlConfig } from './section-postgresql.ts'
 import { ctlConfig, restapiConfig } from './section-restapi.ts'
@@ -68,10 +68,11 @@ export function effectiveConfig({ local, dynamic, previous, place }: EffectiveRe
   }
 }
 
-/** What is odd in the local configuration itself: unknown keys, keys that only count in the store, contradicting tags. */
+/** What is odd in the local configuration itself: variables that cannot be read, unknown keys, keys that only count in the store, contradicting tags. */
 export function localWarnings(local: LocalConfiguration): Problem[] {
   const tags = local.document['tags']
   return [
+    ...local.environment.warnings.map(plain),
     ...unknownKeys(local.document).map((finding) => placed(finding, local)),
     ...tagConflicts(isObject(tags) ? tags : {}).map(plain),
   ]

@@ -5,7 +5,7 @@ import type { ConfigFiles } from './files.ts'
 import { withModernShapes } from './legacy.ts'
 import { mergePatch } from './merge.ts'
 import type { Problem } from './types.ts'
-import { parseYaml, type Path } from './yaml.ts'
+import { type Path, parseYaml } from './yaml.ts'
 
 /** One of the places that the local configuration was merged from, in the order of merging. */
 export interface Source {

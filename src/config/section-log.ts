@@ -1,5 +1,5 @@
-import type { LogConfig } from './types.ts'
 import type { Section } from './section.ts'
+import type { LogConfig } from './types.ts'
 
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARN', 'WARNING', 'ERROR', 'FATAL', 'CRITICAL', 'NOTSET']
 export const DEFAULT_LOG_FORMAT = '%(asctime)s %(levelname)s: %(message)s'

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../cluster/json.ts'
 import { isEnforced } from './enforced-parameters.ts'
+import { validCitus } from './merged-document.ts'
 import type { Finding } from './section.ts'
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
@@ -79,7 +80,7 @@ const POSTGRESQL = words(
  * configuration (spec configuration.md 2.3, 16 W21). Such keys are kept; they are told so that a typing error is seen.
  */
 export function unknownKeys(document: JsonObject): Finding[] {
-  return [...topLevel(document), ...closedSections(document), ...postgresql(document)]
+  return [...topLevel(document), ...closedSections(document), ...citus(document), ...postgresql(document)]
 }
 
 function topLevel(document: JsonObject): Finding[] {
@@ -99,6 +100,11 @@ function closedSections(document: JsonObject): Finding[] {
       .filter((key) => !known.has(key))
       .map((key) => finding([...path, key], UNKNOWN))
   })
+}
+
+function citus(document: JsonObject): Finding[] {
+  if (!('citus' in document) || validCitus(document['citus'])) return []
+  return [finding(['citus'], 'is ignored: it needs an integer group and a string database')]
 }
 
 function postgresql(document: JsonObject): Finding[] {

@@ -50,7 +50,7 @@ export async function validation(request: ValidationRequest, means: ValidationMe
     document: local.document,
   })
   if (issues.length > 0) return failed(issues.map(printIssue))
-  const warnings = [...environment.warnings, ...localWarnings(local).map(printProblem)]
+  const warnings = localWarnings(local).map(printProblem)
   return {
     exitCode: 0,
     stdout: request.print ? printYaml(withBinDir(local.document), { width: 80 }) : '',

@@ -52,7 +52,7 @@ test('13.5 nobody reads the pipe at standard error: the agent goes on, says that
   const directory = await mkdtemp(join(tmpdir(), 'config-pipe-'))
   try {
     const path = join(directory, 'pipe')
-    assert.equal(spawnSync('mkfifo', [path]).status, 0)
+    assert.equal(spawnSync('/usr/bin/mkfifo', [path]).status, 0)
     const pipe = await open(path, constants.O_RDWR)
     try {
       await runChild(pipe.fd)
