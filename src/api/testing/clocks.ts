@@ -8,18 +8,31 @@ export const realClock: Clock = {
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal.aborted) return resolve()
-      const timer = setTimeout(resolve, ms)
-      signal.addEventListener('abort', () => {
+      const end = (): void => {
         clearTimeout(timer)
+        signal.removeEventListener('abort', end)
         resolve()
-      })
+      }
+      const timer = setTimeout(end, ms)
+      signal.addEventListener('abort', end)
     }),
   deadline: (at, parent) => {
     const abort = new AbortController()
-    const timer = setTimeout(() => abort.abort(), Math.min(Math.max(0, at - performance.now()), 2 ** 31 - 1))
-    parent?.addEventListener('abort', () => abort.abort(parent.reason))
-    return { signal: abort.signal, done: () => clearTimeout(timer) }
+    const leftMs = Math.min(Math.max(0, at - performance.now()), 2 ** 31 - 1)
+    const timer = setTimeout(() => abort.abort(), leftMs)
+    return follow(parent, abort, () => clearTimeout(timer))
   },
+}
+
+function follow(parent: AbortSignal | undefined, abort: AbortController, free: () => void) {
+  const end = (): void => abort.abort(parent?.reason)
+  if (parent?.aborted) end()
+  parent?.addEventListener('abort', end)
+  const done = (): void => {
+    free()
+    parent?.removeEventListener('abort', end)
+  }
+  return { signal: abort.signal, done }
 }
 
 interface Timer {
@@ -44,20 +57,20 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve()
-      const timer = this.#add(this.#now + ms, resolve)
-      signal.addEventListener('abort', () => {
+      const end = (): void => {
         this.#remove(timer)
+        signal.removeEventListener('abort', end)
         resolve()
-      })
+      }
+      const timer = this.#add(this.#now + ms, end)
+      signal.addEventListener('abort', end)
     })
   }
 
   deadline(at: Instant, parent?: AbortSignal): { readonly signal: AbortSignal; readonly done: () => void } {
     const abort = new AbortController()
     const timer = this.#add(at, () => abort.abort(new Error('the time is over')))
-    if (parent?.aborted) abort.abort(parent.reason)
-    parent?.addEventListener('abort', () => abort.abort(parent.reason))
-    return { signal: abort.signal, done: () => this.#remove(timer) }
+    return follow(parent, abort, () => this.#remove(timer))
   }
 
   /** Lets time pass, timer by timer, with everything that follows from each. */
