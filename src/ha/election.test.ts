@@ -6,7 +6,15 @@ import { timeline } from '../cluster/timeline.ts'
 import type { PeerStatus } from '../ports/peers.ts'
 import { type Ballot, countVotes } from './election.ts'
 
-const OWN: Ballot = { name: 'b', lsn: lsn(100), priority: 1, quorum: null, syncLeader: null, formerLeader: 'a' }
+const OWN: Ballot = {
+  name: 'b',
+  lsn: lsn(100),
+  timeline: timeline(1),
+  priority: 1,
+  quorum: null,
+  syncLeader: null,
+  formerLeader: 'a',
+}
 
 function standby(name: string, position: number, tags = {}): PeerStatus {
   return {
@@ -50,6 +58,9 @@ const ASYNCHRONOUS: readonly (readonly [
     true,
   ],
   ['one that must not be promoted is ahead', [standby('c', 101, { nofailover: true })], {}, true],
+  ['one that is further on a timeline that has ended', [standby('c', 200)], { timeline: timeline(2) }, true],
+  ['one that is on a newer timeline', [{ ...standby('c', 90), timeline: timeline(2) } as PeerStatus], {}, false],
+  ['one that does not tell its timeline is ahead', [{ ...standby('c', 101), timeline: null } as PeerStatus], {}, false],
   ['a primary still runs', [gone('c'), primary('a')], {}, false],
   [
     'a primary still runs on a member that must not be promoted',

@@ -1,6 +1,7 @@
 import type { Lsn } from '../cluster/lsn.ts'
 import { isSyncLeader, isSyncMember, isVoter, type SyncState } from '../cluster/sync-state.ts'
 import { failoverPriority } from '../cluster/tags.ts'
+import type { Timeline } from '../cluster/timeline.ts'
 import type { PeerStatus } from '../ports/peers.ts'
 import { limitation } from './peer-limits.ts'
 
@@ -8,6 +9,8 @@ import { limitation } from './peer-limits.ts'
 export interface Ballot {
   readonly name: string
   readonly lsn: Lsn
+  /** `null`: not known, positions alone are compared. */
+  readonly timeline: Timeline | null
   readonly priority: number
   /** `null`: votes are not counted. */
   readonly quorum: SyncState | null
@@ -40,7 +43,7 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
     // Whatever its tags say: two primaries are two primaries.
     if (!peer.inRecovery) return lost('warning', `Primary (${peer.name}) is still alive`)
     if (limitation(peer) !== null) continue
-    if (peer.lsn > own.lsn) {
+    if (isAhead(peer, own)) {
       notes.push({ level: 'info', text: `Wal position of ${peer.name} is ahead of my wal position` })
       ahead += 1
       if (own.syncLeader === null || peer.name.toLowerCase() !== own.syncLeader.toLowerCase())
@@ -74,4 +77,14 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
 /** Whether the rules of the `sync` key let this member into a race at all. */
 export function isElectable(sync: SyncState, name: string): boolean {
   return isVoter(sync, name) || isSyncLeader(sync, name)
+}
+
+/**
+ * Positions on different timelines do not compare: what a member wrote beyond the point where its timeline ended was
+ * given up when the next one began, however much it is.
+ */
+function isAhead(peer: Extract<PeerStatus, { kind: 'reachable' }>, own: Ballot): boolean {
+  if (own.timeline !== null && peer.timeline !== null && own.timeline !== peer.timeline)
+    return peer.timeline > own.timeline
+  return peer.lsn > own.lsn
 }

@@ -7,7 +7,7 @@ import { failoverPriority, isNofailover } from '../cluster/tags.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import type { Timeline } from '../cluster/timeline.ts'
 import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.ts'
-import type { PeerAddress } from '../ports/peers.ts'
+import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { countVotes, isElectable } from './election.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
 import { requestDecides, steersRace } from './failover-race.ts'
@@ -119,6 +119,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
     {
       name: world.name,
       lsn: own,
+      timeline: await comparableTimeline(c, answers),
       priority: failoverPriority(world.identity().tags),
       quorum: quorum ? view.sync : null,
       syncLeader,
@@ -128,6 +129,13 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   )
   for (const note of counted.notes) log[note.level](note.text)
   return counted.won
+}
+
+/** Asked of PostgreSQL only where it may decide: where everybody is on the timeline that we last knew, it does not. */
+async function comparableTimeline(c: Cycle, answers: readonly PeerStatus[]): Promise<Timeline | null> {
+  const { own } = c.memory
+  const same = answers.every((peer) => peer.kind === 'unreachable' || peer.timeline === own.timeline)
+  return same ? own.timeline : c.world.postgres.identifyTimeline(c.signal)
 }
 
 async function isTimelineCurrent(c: Cycle): Promise<boolean> {
