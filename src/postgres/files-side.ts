@@ -19,6 +19,7 @@ import type {
 } from './parts.ts'
 import { createRewind, type Rewind } from './rewind/rewind.ts'
 import { createStartGuard, type StartGuard } from './rewind/start-guard.ts'
+import { createSlots, type Slots } from './slots/slots.ts'
 import { workNote } from './unfinished-work.ts'
 
 /** What the files side is made of: tools of the process side, and what only the wiring knows. */
@@ -45,6 +46,7 @@ export interface FilesSide {
   readonly bootstrap: Bootstrap
   readonly clone: Clone
   readonly rewind: Rewind
+  readonly slots: Slots
   /** `tidyUp` belongs before the first cycle of an agent that found no running server. */
   readonly guard: StartGuard
 }
@@ -55,7 +57,7 @@ export function createFilesSide(deps: FilesSideDependencies): FilesSide {
   const dataDir = (): string => config().postgresql.dataDir
   const note = () => workNote(dataDir(), [dirname(config().postgresql.pgpass), config().postgresql.configDir])
   const guard = createStartGuard(dataDir, note, clock, log)
-  const configuration = createConfiguration({ ...deps, startForbidden: guard.startForbidden })
+  const configuration = createConfiguration({ ...deps, startForbidden: (following) => guard.startForbidden(following) })
   const shared = { ...deps, config, configuration, note }
   const rewind = createRewind({
     ...shared,
@@ -69,6 +71,7 @@ export function createFilesSide(deps: FilesSideDependencies): FilesSide {
     bootstrap: createBootstrap(shared),
     clone: createClone(shared),
     rewind,
+    slots: createSlots(shared),
     guard,
   }
 }

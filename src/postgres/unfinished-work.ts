@@ -81,7 +81,7 @@ function parseWork(text: string, dataDir: string): UnfinishedWork | null {
 export async function dataFingerprint(dataDir: string): Promise<string> {
   const hash = createHash('sha256')
   for (const directory of ['base', 'global', 'pg_xact', 'pg_clog', 'pg_multixact/members', 'pg_multixact/offsets']) {
-    for (const name of (await readdir(join(dataDir, directory)).catch(() => [])).sort()) {
+    for (const name of (await readdir(join(dataDir, directory)).catch((): string[] => [])).toSorted()) {
       const path = join(dataDir, directory, directory === 'base' ? join(name, 'pg_filenode.map') : name)
       const found = await stat(path, { bigint: true }).catch(() => null)
       if (found) hash.update(`${path} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}\n`)

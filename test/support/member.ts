@@ -41,11 +41,20 @@ export interface TestMember extends FilesSide {
 
 const never = new AbortController().signal
 
+const taken = new Set<number>()
+
+/** A port that no other member of this process has been promised, started or not. */
+async function ownPort(): Promise<number> {
+  const port = (await freePorts(taken.size + 1)).find((one) => !taken.has(one)) ?? 0
+  taken.add(port)
+  return port
+}
+
 export async function newMember(name: string, changes: MemberChanges = {}): Promise<TestMember> {
   const root = await mkdtemp('/tmp/mt-')
   const socketDir = join(root, 'socket')
   await mkdir(socketDir)
-  const [port = 0] = await freePorts(1)
+  const port = await ownPort()
   const binDir = await postgresBinDir()
   let config = configOf(name, root, port, binDir, changes)
   const log = recordedLog()
@@ -152,6 +161,7 @@ function configOf(name: string, root: string, port: number, binDir: string, chan
     postgresql,
     bootstrap,
     document: {},
+    tags: {},
     dynamic: changes.dynamic ?? {},
   } as unknown as Config
 }

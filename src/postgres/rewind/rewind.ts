@@ -160,7 +160,7 @@ export function createRewind(deps: RewindDependencies): Rewind {
     canRewind,
     localPosition,
     shutdownCheckpointEnd,
-    source: questions.inspect,
+    source: (upstream, signal) => questions.inspect(upstream, signal),
     rewind,
     archiveReadySegments: (signal) => archiveReadySegments(deps, signal),
   }
