@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startEtcd, type TestEtcd } from './testing/etcd.ts'
+import { type EtcdProcess, startCluster } from '../../test/support/etcd-process.ts'
 import { ORDERS } from './testing/world.ts'
 
 const MAIN = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url))
@@ -24,17 +24,17 @@ const members = createServer((incoming, outgoing) => {
     outgoing.writeHead(answer.status).end(answer.body)
   })
 })
-let etcd: TestEtcd
+let server: EtcdProcess
 let apiUrl = ''
 
 before(async () => {
-  etcd = await startEtcd()
+  server = (await startCluster(1))[0] ?? assert.fail()
   await new Promise<void>((resolve) => members.listen(0, '127.0.0.1', resolve))
   apiUrl = `http://127.0.0.1:${(members.address() as AddressInfo).port}/patroni`
 })
 
-after(() => {
-  etcd.stop()
+after(async () => {
+  await server.remove()
   members.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -44,6 +44,42 @@ beforeEach(async () => {
   answer = { status: 200, body: '' }
   await seed('orders', ORDERS)
 })
+
+function address(): string {
+  return `127.0.0.1:${server.clientPort}`
+}
+
+const encoded = (text: string): string => Buffer.from(text).toString('base64')
+const decoded = (text: string): string => Buffer.from(text, 'base64').toString()
+
+/** The store as somebody else writes and reads it. */
+const etcd = {
+  put: async (key: string, value: string): Promise<void> => {
+    await call('/v3/kv/put', { key: encoded(key), value: encoded(value) })
+  },
+  /** Keys below a prefix, without it. */
+  list: async (prefix: string): Promise<Readonly<Record<string, string>>> => {
+    const end = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+    const { kvs = [] } = await call('/v3/kv/range', { key: encoded(prefix), range_end: encoded(end) })
+    return Object.fromEntries(kvs.map(({ key, value = '' }) => [decoded(key).slice(prefix.length), decoded(value)]))
+  },
+}
+
+interface KeyValues {
+  readonly kvs?: readonly { readonly key: string; readonly value?: string }[]
+}
+
+function call(path: string, body: unknown): Promise<KeyValues> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(server.url + path, { method: 'POST', agent: false }, (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () => resolve(JSON.parse(text) as KeyValues))
+    })
+    outgoing.on('error', reject)
+    outgoing.end(JSON.stringify(body))
+  })
+}
 
 async function seed(cluster: string, keys: typeof ORDERS): Promise<void> {
   for (const [key, value] of Object.entries(keys)) {
@@ -66,7 +102,7 @@ function start(argv: readonly string[], env: Variables = {}): ChildProcessWithou
     TMPDIR: folder,
     HOME: folder,
     PATRONI_SCOPE: 'orders',
-    PATRONI_ETCD3_HOST: etcd.address,
+    PATRONI_ETCD3_HOST: address(),
     PATRONI_CTL_USERNAME: 'me',
     PATRONI_CTL_PASSWORD: 'secret',
     TZ: 'UTC',
@@ -199,7 +235,7 @@ test('remove removes the tree of this cluster alone', async () => {
 
 test('--dcs-url finds the store without any configuration, and problems with it are one line', async () => {
   const env = { PATRONI_ETCD3_HOST: undefined, PATRONI_SCOPE: undefined }
-  const found = await ctl(['-d', `etcd3://${etcd.address}`, 'dsn', 'orders'], '', env)
+  const found = await ctl(['-d', `etcd3://${address()}`, 'dsn', 'orders'], '', env)
   assert.equal(found.out, 'host=10.20.0.11 port=5432\n')
   const none = await ctl(['list', 'orders'], '', env)
   assert.equal(none.code, 1)

@@ -7,6 +7,7 @@ import { systemRandom } from '../system/random.ts'
 import type { CtlConfiguration } from './configuration.ts'
 import { httpMemberApi } from './member-api.ts'
 import { runProgram } from './program.ts'
+import type { Keywords } from './sql/client.ts'
 import { openStores } from './stores.ts'
 import { processTerminal } from './term/process-terminal.ts'
 import { processTools } from './term/process-tools.ts'
@@ -47,6 +48,13 @@ function main(): void {
     clock: systemClock,
     random: systemRandom,
     signal: interrupted.signal,
+    sql: {
+      // The driver is loaded by the one command that needs it.
+      connect: async (keywords: Keywords) => {
+        const { pgClient } = await import('./sql/pg-client.ts')
+        return pgClient(process.env, systemClock).connect(keywords)
+      },
+    },
     stores: (config: CtlConfiguration, log: Log) =>
       openStores(config, log, { clock: systemClock, random: systemRandom, version: VERSION }),
     members: ({ rest }: CtlConfiguration) => httpMemberApi(rest, systemClock, VERSION, interrupted.signal),

@@ -11,7 +11,7 @@ import type { MemberApi, Session, Stores } from './session.ts'
 
 /** What the tool runs in: a session without its configuration. */
 export interface World
-  extends Pick<Session, 'program' | 'version' | 'terminal' | 'tools' | 'clock' | 'random' | 'signal'> {
+  extends Pick<Session, 'program' | 'version' | 'terminal' | 'tools' | 'clock' | 'random' | 'signal' | 'sql'> {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly platform: NodeJS.Platform
   readonly home: string

@@ -2,6 +2,7 @@ import type { JsonObject } from '../cluster/json.ts'
 import type { Store } from '../dcs/store.ts'
 import type { Budget, Clock, Random } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { SqlClient } from './sql/client.ts'
 import type { Terminal } from './term/terminal.ts'
 import type { Tools } from './term/tools.ts'
 
@@ -18,6 +19,7 @@ export interface Session {
   readonly log: Log
   readonly stores: Stores
   readonly members: MemberApi
+  readonly sql: SqlClient
   /** Aborts when the operator presses Ctrl-C. */
   readonly signal: AbortSignal
   /** A server said no, or nobody knows. Decides the exit code only where the operator asked for it (`--strict`). */

@@ -30,7 +30,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   'src/peers': { rooms: BORDER, packages: ['node:'] },
   'src/fence': { rooms: BORDER, packages: ['node:', 'koffi'] },
   'src/api': { rooms: BORDER, packages: ['node:'] },
-  'src/ctl': { rooms: [...BORDER, 'system', 'dcs'], packages: ['node:', 'commander', 'diff', 'yaml'] },
+  'src/ctl': { rooms: [...BORDER, 'system', 'dcs', 'postgres'], packages: ['node:', 'commander', 'diff', 'pg'] },
   'src/agent': {
     rooms: [...BORDER, 'system', 'ha', 'dcs', 'postgres', 'peers', 'fence', 'raft', 'api'],
     packages: ['node:'],

@@ -7,6 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { DONE, type StoreOutcome } from '../../ports/dcs.ts'
 import { runProgram, type World } from '../program.ts'
 import type { MemberAnswer, MemberCall } from '../session.ts'
+import type { Keywords, SqlClient } from '../sql/client.ts'
 import type { TemporaryFile } from '../term/tools.ts'
 
 /** Keys of a cluster relative to its tree, as text or as a document. */
@@ -36,6 +37,8 @@ export interface TestWorld {
   onWait: (waitedMs: number) => void
   /** Called before each write into the store. */
   onWrite: () => void
+  /** Answers connections to PostgreSQL. */
+  connect: (keywords: Keywords) => Awaited<ReturnType<SqlClient['connect']>>
   readonly sent: Sent[]
   readonly paged: string[]
   /** What was written into the store. */
@@ -72,6 +75,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
     edit: () => ({ code: 0, text: '' }),
     onWait: () => {},
     onWrite: () => {},
+    connect: () => ({ kind: 'failed', sqlState: null, message: 'connect ECONNREFUSED' }),
     sent: [],
     paged: [],
     written: [],
@@ -165,6 +169,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
         }
       },
     }),
+    sql: { connect: async (keywords) => test.connect(keywords) },
     members: () => ({
       call: async (apiUrl, { method, endpoint, body }: MemberCall) => {
         const url = endpoint === null ? apiUrl : new URL(`/${endpoint}`, apiUrl).href
