@@ -2,6 +2,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
+import { createSecureContext } from 'node:tls'
 import { later } from '../cluster/time.ts'
 import type { Instant } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -221,9 +222,11 @@ class PooledHttpClient implements HttpClient {
     const tls = this.#options.tls?.() ?? { kind: 'tls', settings: {} }
     if (tls.kind === 'failed') return { failed: tls.reason }
     try {
-      return { agent: new https.Agent({ ...this.#pool(), ...tls.settings }) }
+      // Made once: a wrong key or password shows here, and no connection has to read the authorities again.
+      const secureContext = createSecureContext(tls.settings)
+      return { agent: new https.Agent({ ...this.#pool(), ...tls.settings, secureContext }) }
     } catch (error) {
-      return { failed: failureReason(error) }
+      return { failed: `the TLS files do not fit: ${failureReason(error)}` }
     }
   }
 
