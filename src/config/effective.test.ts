@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
 import { type EffectiveOutcome, effectiveConfig } from './effective.ts'
 import { readEnvironment } from './environment.ts'
@@ -360,6 +361,28 @@ test('16 W8 a text that says off where anything non-empty counts is told', () =>
   assert.match(
     warnings('postgresql: {use_pg_rewind: "off"}').join(),
     /postgresql\.use_pg_rewind: is text, which counts as true/,
+  )
+})
+
+test('whatever stands in the file or in the store, the answer is a configuration or problems', () => {
+  const sections =
+    'log restapi ctl bootstrap postgresql watchdog tags citus etcd3 standby_cluster ttl scope name'.split(' ')
+  const keys =
+    'listen parameters authentication superuser replication username password level format loggers mode dcs'.split(' ')
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.dictionary(fc.constantFrom(...keys, '__proto__', 'ttl', 'max_connections'), fc.jsonValue({ maxDepth: 2 })),
+  )
+  const document = fc.dictionary(fc.constantFrom(...sections), value) as fc.Arbitrary<JsonObject>
+  fc.assert(
+    fc.property(document, document, (file, dynamic) => {
+      const base = local('')
+      const changed = { ...base, document: mergePatch(base.document, file) }
+      const outcome = effectiveConfig({ local: changed, dynamic, previous: null, place: PLACE })
+      if (outcome.kind === 'broken') assert.ok(outcome.problems.length > 0)
+      else for (const role of ['primary', 'replica'] as const) forRole(outcome.config.postgresql, role)
+    }),
+    { numRuns: 2000 },
   )
 })
 

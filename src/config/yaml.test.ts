@@ -130,6 +130,20 @@ test('a broken text gives one error with its line and the keys around it, and ne
   }
 })
 
+test('whatever the text is, the answer is a document or an error', () => {
+  const syntax = fc.string({ unit: fc.constantFrom(...'ab: -[]{}#&*!|>\'"%@\n\t,?<~1.'.split('')), maxLength: 60 })
+  fc.assert(
+    fc.property(fc.oneof(syntax, fc.string({ unit: 'binary' })), (text) => {
+      const result = parseYaml(text)
+      if (result.kind === 'document') JSON.stringify(result.value)
+      else assert.ok(result.message.length > 0)
+    }),
+    { numRuns: 3000 },
+  )
+  for (const text of ['['.repeat(50_000), '- '.repeat(50_000), '{a: '.repeat(50_000)])
+    assert.equal(parseYaml(text).kind, 'error')
+})
+
 const STRUCTURES = [
   'a: {b: [1, two, 3.0], c: }\nd: ~',
   '- a\n- - b\n  - c\n- d: 1\n  e: 2',
