@@ -62,8 +62,7 @@ export async function createPostgres(
     passwordFile: password,
     originalUmask,
   })
-  const { configuration, bootstrap, clone, rewind, guard } = filesSide
-  const slots = noSlots
+  const { configuration, bootstrap, clone, rewind, slots, guard } = filesSide
   const postgresql = (): Config['postgresql'] => config.postgresql
   const dataDir = (): string => config.postgresql.dataDir
   let systemIdentifier: string | null = null
@@ -231,12 +230,4 @@ function rolewise(config: () => Config, log: Log): (role: Role) => Config {
     byRole.set(role, made)
     return made
   }
-}
-
-/** Stands in for the management of slots, which is not part of the adapter yet. */
-const noSlots = {
-  sync: async (..._view: readonly unknown[]): Promise<readonly string[]> => [],
-  copyLogical: async (..._names: readonly unknown[]): Promise<boolean> => false,
-  scheduleReload(): void {},
-  beforePromotion(): void {},
 }
