@@ -31,7 +31,10 @@ export interface PostmasterWatch {
   onEnded(listener: () => void): void
   /** @returns whether it ended before the signal aborted */
   waitForEnd(postmaster: Postmaster, signal: AbortSignal): Promise<boolean>
-  /** A living process that the file names but that is not our postmaster. */
+  /**
+   * The process that the file names where it is not our living postmaster: one that got its number, or what is left of
+   * it until its parent has taken note of its end. PostgreSQL would take either for a running server.
+   */
   foreignPid(): number | null
   /** Its file, if it is of this postmaster. */
   file(): PostmasterFile | null
@@ -43,6 +46,7 @@ export interface PostmasterWatch {
 
 /** Where no event tells the end, it is found after this. Every look costs the agent a wake-up. */
 const BACKSTOP_MS = 2000
+const CHILD_BACKSTOP_MS = 30_000
 /** Backends and sockets may end some milliseconds before the postmaster that dies with them. */
 const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
 
@@ -174,8 +178,9 @@ export function postmasterWatch(
       return true
     },
     foreignPid() {
-      const judged = judge()
-      return judged?.verdict === 'foreign' ? judged.postmaster.pid : null
+      const file = readPostmasterFile(config().postgresql.dataDir)
+      const pid = file && Math.abs(file.pid)
+      return pid !== null && table.stat(pid) !== null && find() === null ? pid : null
     },
     file() {
       const file = readPostmasterFile(config().postgresql.dataDir)
@@ -190,9 +195,9 @@ export function postmasterWatch(
     },
     async keepLooking(signal) {
       while (!signal.aborted) {
-        await clock.sleep(BACKSTOP_MS, signal)
-        // A child's end is an event: nothing to look for.
-        if (known && known.child === null) current()
+        // A child's end is an event: there is nothing to look for.
+        await clock.sleep(known?.child ? CHILD_BACKSTOP_MS : BACKSTOP_MS, signal)
+        if (known) current()
       }
     },
   }

@@ -362,6 +362,24 @@ test('9.4 pre_promote says no with any exit code but 0, and a hook that cannot b
     assert.equal(await agent({ prePromote: command }).server.prePromote(never), allowed, command)
 })
 
+test('1.3 a killed postmaster whose parent never takes note of its end does not keep PostgreSQL from starting', async () => {
+  const first = agent()
+  // Its parent is a shell that becomes a program which waits for nobody: the killed postmaster stays a zombie.
+  const argv = `${cluster.binDir}/postgres -D ${cluster.dataDir}`
+  const parent = spawn('sh', ['-c', `${argv} >/dev/null 2>&1 & exec sleep 60`], { stdio: 'ignore' })
+  await first.server.adopt(never)
+  await until(() => first.server.isAlive(), 5000, 'it runs')
+  await until(async () => (await cluster.sql('SELECT 1').catch(() => '')) === '1', 5000, 'it is ready')
+  await first.server.adopt(never)
+  const pid = pidOf(first)
+  signalProcess(pid, 'SIGKILL')
+  await until(() => !first.server.isAlive(), 1000, 'it ended')
+  assert.equal(first.tools.table.stat(pid)?.state, 'Z')
+  assert.equal(await first.server.start({ ...START, role: 'primary' }, never), 'running')
+  await first.server.stop(STOP, never)
+  parent.kill('SIGKILL')
+})
+
 test('1.3 a pid file that names a foreign process does not keep PostgreSQL from starting', async () => {
   const foreign = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
   await writeFile(
