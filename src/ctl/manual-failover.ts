@@ -7,12 +7,15 @@ import { printNames } from '../cluster/values.ts'
 import { lockOwner, memberNamed } from '../cluster/view.ts'
 import { callMember } from './calls.ts'
 import { CtlError, messageOf } from './errors.ts'
+import { follow, isInService, isLeading } from './follow.ts'
 import { readSnapshot, tryStore } from './reading.ts'
 import type { MemberAnswer, Session } from './session.ts'
-import { type Group, loopWaitSeconds, promotionCandidates, type Snapshot } from './snapshot.ts'
+import { allTargets, type Group, loopWaitSeconds, promotionCandidates, type Snapshot } from './snapshot.ts'
 import { memberTable } from './table/member-table.ts'
 import { askInteger, askText, confirm } from './term/prompts.ts'
 import { exampleTime, parseScheduled, printMoment } from './time-text.ts'
+
+const FOLLOW_LIMIT_MS = 600_000
 
 export interface ManualOptions {
   readonly action: ManualAction
@@ -22,6 +25,8 @@ export interface ManualOptions {
   readonly candidate: string | null
   readonly scheduled: string | null
   readonly force: boolean
+  /** Not before every member follows the new leader is it over. */
+  readonly wait: boolean
 }
 
 /** What will be asked of the cluster, after all questions. */
@@ -33,10 +38,11 @@ interface Order {
   readonly at: Timestamp | null
 }
 
-/** Moves the leadership by hand (spec ctl.md 8.13). @returns what was ordered if a server accepted it */
-export async function manualFailover(session: Session, options: ManualOptions): Promise<Order | null> {
+/** Moves the leadership by hand (spec ctl.md 8.13). */
+export async function manualFailover(session: Session, options: ManualOptions): Promise<void> {
   const { terminal } = session
   const { action, cluster } = options
+  if (options.wait && options.scheduled) throw new CtlError('--wait and --scheduled are mutually exclusive options')
   const shown = await readSnapshot(session, cluster, options.group)
   terminal.write(`Current cluster topology\n${await memberTable(shown)}`)
   const snapshot = await oneGroup(session, shown, options)
@@ -45,17 +51,17 @@ export async function manualFailover(session: Session, options: ManualOptions): 
   const answer = await send(session, group, order)
   if (answer.kind === 'not sent') {
     await fallBack(session, snapshot, order, answer.reason)
-    return null
+    return
   }
   if (answer.kind === 'answered' && (answer.status === 200 || answer.status === 202)) {
-    await showResult(session, snapshot, answer.body.trimEnd())
-    return order
+    const after = await showResult(session, snapshot, answer.body.trimEnd())
+    if (options.wait && !order.at && after) await followNewLeader(session, after)
+    return
   }
   const details = answer.kind === 'answered' ? `${answer.status}, ${answer.body.trimEnd()}` : answer.reason
   const isUnknown = answer.kind === 'unknown' || details.toLowerCase().includes('status unknown')
   terminal.write(`${title(action)} ${isUnknown ? 'result unknown' : 'failed'}, details: ${details}\n`)
   session.noteFailure()
-  return null
 }
 
 /** A formation has a leader in each group: one must be chosen. */
@@ -149,18 +155,34 @@ async function send(session: Session, group: Group, order: Order): Promise<Membe
   return order.action === 'switchover' && isOld ? post('failover') : answer
 }
 
-/** The server has accepted: a store that fails now changes nothing about that. */
-async function showResult(session: Session, snapshot: Snapshot, text: string): Promise<void> {
+/** The server has accepted: a store that fails now changes nothing about that. @returns the cluster as it is now */
+async function showResult(session: Session, snapshot: Snapshot, text: string): Promise<Snapshot | null> {
   const { terminal, clock, log } = session
   const [{ number }] = snapshot.groups
   const said = `${printMoment(clock.wallMs())} ${text}\n`
   try {
     const after = await readSnapshot(session, snapshot.cluster, number)
     terminal.write(said + (await memberTable(after)))
+    return after
   } catch (error) {
     terminal.write(said)
     log.warning(messageOf(error))
+    return null
   }
+}
+
+/** The old leader has to come back as a replica, perhaps by a rewind, and the others have to turn to the new one. */
+async function followNewLeader(session: Session, after: Snapshot): Promise<void> {
+  const [group] = after.groups
+  const leader = lockOwner(group.view)
+  await follow(session, allTargets(after), {
+    announcement: 'Waiting for members to be in service again: ',
+    finished: (name) => `Member ${name} is ${name === leader ? 'leading' : 'following'}`,
+    isDone: (name, status) => isInService(status) && isLeading(status) === (name === leader),
+    limitMs: FOLLOW_LIMIT_MS,
+  })
+  const { cluster } = after
+  session.terminal.write(await memberTable(await readSnapshot(session, cluster, group.number)))
 }
 
 /**

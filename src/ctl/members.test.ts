@@ -273,3 +273,25 @@ test('8.3 dsn: the leader, a role, a member', async () => {
   const both = await world.run('dsn', '-m', 'db3', '-r', 'any')
   assert.equal(both.err, 'Error: --role and --member are mutually exclusive options\n')
 })
+
+test('restart --wait ends when the members are in service', async () => {
+  const world = testWorld({ orders: ORDERS })
+  let polls = 0
+  world.answer = ({ method }) => {
+    if (method === 'POST') return answered(200, 'restarted successfully')
+    polls += 1
+    const replication = polls < 3 ? 'in archive recovery' : 'streaming'
+    const state = polls < 2 ? 'starting' : 'running'
+    return answered(200, JSON.stringify({ role: 'replica', state, replication_state: replication }))
+  }
+  const { out } = await world.run('restart', 'orders', 'db2', '--force', '--wait')
+  assert.equal(
+    below(out),
+    `\
+Success: restart on member db2
+Waiting for members to be in service again: db2
+Member db2 is in service again
+`,
+  )
+  assert.equal(polls, 2)
+})

@@ -8,6 +8,12 @@ async function tableOf(world: TestWorld, cluster = 'orders'): Promise<string> {
   return (await world.run('list', cluster)).out
 }
 
+const AFTER_WITH_API: Keys = {
+  ...ORDERS,
+  leader: 'db2',
+  'members/db1': memberKey('10.20.0.11', { state: 'stopped', replication_state: '' }),
+}
+
 const AFTER: Keys = {
   ...ORDERS,
   leader: 'db2',
@@ -222,4 +228,41 @@ test('1.3 the end of input at a prompt aborts', async () => {
   world.input = ['', 'db2']
   const { code, err } = await world.run('switchover')
   assert.deepEqual([code, err], [1, 'Aborted!\n'])
+})
+
+test('--wait follows every member until the new leader leads and the others follow', async () => {
+  const world = testWorld({ orders: ORDERS })
+  let polls = 0
+  world.answer = ({ method, url }) => {
+    if (method === 'POST') {
+      world.clusters.set('orders', AFTER_WITH_API)
+      return answered(200, 'Successfully switched over to "db2"')
+    }
+    polls += 1
+    const status = (role: string, state: string, replication_state?: string) =>
+      answered(200, JSON.stringify({ role, state, ...(replication_state ? { replication_state } : {}) }))
+    if (url.includes('10.20.0.12')) return status('primary', 'running')
+    if (url.includes('10.20.0.13')) return status('replica', 'running', 'streaming')
+    return polls < 4 ? status('replica', 'starting') : status('replica', 'running', 'streaming')
+  }
+  const { code, out } = await world.run('switchover', '--candidate', 'db2', '--force', '--wait')
+  assert.equal(code, 0)
+  assert.match(
+    out,
+    /\nWaiting for members to be in service again: db1, db2, db3\nMember db2 is leading\nMember db3 is following\nWaiting for members to be in service again: db1\nMember db1 is following\n\+ Cluster/,
+  )
+  const contradiction = await world.run('switchover', '--wait', '--scheduled', '2030-05-02', '--force')
+  assert.equal(contradiction.err, 'Error: --wait and --scheduled are mutually exclusive options\n')
+})
+
+test('--wait ends at its limit and says where it stands', async () => {
+  const world = testWorld({ orders: ORDERS })
+  world.answer = ({ method }) =>
+    method === 'POST' ? answered(200, 'done') : answered(200, '{"role": "replica", "state": "starting"}')
+  const { code, err } = await world.run('--strict', 'switchover', '--force', '--wait')
+  assert.equal(code, 3)
+  assert.match(
+    err,
+    /WARNING - Not finished after 600 seconds: db1: replica, starting; db2: replica, starting; db3: replica, starting. It goes on by itself\n$/,
+  )
 })

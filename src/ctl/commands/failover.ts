@@ -10,6 +10,7 @@ export default defineCommand({
   options: {
     group: integer('--group', 'Citus group'),
     candidate: text('--candidate', 'The name of the candidate'),
+    wait: flag('--wait', 'Wait until every member follows the new leader'),
     force: flag('--force', 'Do not ask for confirmation at any point'),
   },
   async run(session, args, options) {

@@ -5,6 +5,7 @@ import { callMember, isAnswer, QUICK_MS, reportFailure } from '../calls.ts'
 import { defineCommand } from '../cli/command.ts'
 import { choice, flag, integer, required, text, variadic, withDefault } from '../cli/options.ts'
 import { CtlError } from '../errors.ts'
+import { follow, isInService, type Work } from '../follow.ts'
 import { readSnapshot } from '../reading.ts'
 import { ROLE_FILTERS } from '../roles.ts'
 import { nameList, selectMembers } from '../selection.ts'
@@ -16,6 +17,13 @@ import { exampleTime, parseScheduled } from '../time-text.ts'
 
 /** A server may have to write a long checkpoint before it stops, and to replay much before it starts. */
 const STOP_AND_START_MS = 1_200_000
+
+const COMING_BACK: Work = {
+  announcement: 'Waiting for members to be in service again: ',
+  finished: (name) => `Member ${name} is in service again`,
+  isDone: (_name, status) => isInService(status),
+  limitMs: 600_000,
+}
 
 /** Spec ctl.md 8.11. */
 export default defineCommand({
@@ -29,11 +37,13 @@ export default defineCommand({
     pgVersion: text('--pg-version', 'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2)'),
     pending: flag('--pending', 'Restart if pending'),
     timeout: text('--timeout', 'Return error and fail over if necessary when restarting takes longer than this.'),
+    wait: flag('--wait', 'Wait until the members are in service again'),
     force: flag('--force', 'Do not ask for confirmation at any point'),
   },
   async run(session, args, options) {
     const { clock } = session
-    const { group, role, force } = options
+    const { group, role, force, wait } = options
+    if (wait && options.scheduled) throw new CtlError('--wait and --scheduled are mutually exclusive options')
     const snapshot = await readSnapshot(session, args.cluster, group)
     const selected = await selectMembers(session, snapshot, { action: 'restart', names: args.members, role, force })
     const at = parseScheduled(await scheduleText(session, options), clock.wallMs())
@@ -48,10 +58,12 @@ export default defineCommand({
     }
     if (at && isPaused(snapshot)) throw new CtlError("Can't schedule restart in the paused state")
     const limitMs = STOP_AND_START_MS + (parseInteger(options.timeout ?? '0', 's') ?? 0) * 1000
+    const restarted: Target[] = []
     for (const target of members) {
       if (at && force && target.member.data.scheduledRestart) await dropSchedule(session, target)
-      await restart(session, target, body, limitMs)
+      if (await restart(session, target, body, limitMs)) restarted.push(target)
     }
+    if (wait && !at) await follow(session, restarted, COMING_BACK)
   },
 })
 
@@ -104,7 +116,7 @@ async function dropSchedule(session: Session, target: Target): Promise<void> {
   if (!isAnswer(answer, 200)) reportFailure(session, `flush scheduled restart for member ${target.name}`, answer)
 }
 
-async function restart(session: Session, target: Target, body: JsonObject, limitMs: number): Promise<void> {
+async function restart(session: Session, target: Target, body: JsonObject, limitMs: number): Promise<boolean> {
   const { terminal } = session
   const { name } = target
   const answer = await callMember(session, target, { method: 'POST', endpoint: 'restart', body, limitMs })
@@ -114,4 +126,5 @@ async function restart(session: Session, target: Target, body: JsonObject, limit
     terminal.write(`Failed: another restart is already scheduled on member ${name}\n`)
     session.noteFailure()
   } else reportFailure(session, `restart for member ${name}`, answer)
+  return isAnswer(answer, 200)
 }

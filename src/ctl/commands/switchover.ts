@@ -12,6 +12,7 @@ export default defineCommand({
     leader: text('--leader, --primary', 'The name of the current leader'),
     candidate: text('--candidate', 'The name of the candidate'),
     scheduled: text('--scheduled', 'Timestamp of a scheduled switchover in unambiguous format (e.g. ISO 8601)'),
+    wait: flag('--wait', 'Wait until every member follows the new leader'),
     force: flag('--force', 'Do not ask for confirmation at any point'),
   },
   async run(session, args, options) {

@@ -21,6 +21,8 @@ const ELEMENTS: Readonly<Record<number, number>> = {
   1022: 701,
   1231: NUMERIC,
   1009: 25,
+  1041: 869,
+  651: 650,
   1015: 1043,
   1014: 1042,
   1002: 18,

@@ -74,7 +74,12 @@ class PipedLines {
 }
 
 function askTerminal(streams: Streams, question: string, onInterrupt: () => void): Promise<string | null> {
-  const reader = createInterface({ input: streams.input, output: streams.output, terminal: true, historySize: 0 })
+  const reader = createInterface({
+    input: streams.input,
+    output: streams.output,
+    terminal: streams.output.isTTY,
+    historySize: 0,
+  })
   return new Promise((resolve) => {
     let answer: string | null = null
     reader.on('SIGINT', onInterrupt)
