@@ -1,3 +1,4 @@
+import { isLeader } from './lease.ts'
 import type { CycleResult } from './messages.ts'
 import { beginOrBusy } from './rewind.ts'
 import { type Cycle, did } from './world.ts'
@@ -14,7 +15,8 @@ async function promote(c: Cycle, signal: AbortSignal): Promise<void> {
   memory.promotion.prePromote = 'running'
   const passed = await postgres.prePromote(signal)
   // Between this look and the promotion there is no await: a lock lost meanwhile has cancelled us here, or comes after.
-  if (isCancelled(c) || signal.aborted) {
+  // The lease is looked at as well: after a long sleep of this process nobody has told us yet that it is over.
+  if (isCancelled(c) || signal.aborted || !isLeader(c)) {
     memory.promotion.prePromote = 'none'
     log.info('PostgreSQL promote cancelled.')
     return
