@@ -78,7 +78,7 @@ function refusal(file: string, room: string, rule: RoomRule, specifier: string):
   }
   if (!specifier.endsWith('.ts')) return 'imports of own files end in .ts'
   const path = normalize(join(dirname(file), specifier))
-  if (file.endsWith('.test.ts') && path.startsWith('test/support/')) return null
+  if (file.endsWith('.test.ts') && /^(?:test\/support|src\/system)\//.test(path)) return null
   const target = roomOf(path)
   if (target === room || (target !== null && rule.rooms.includes(target.replace(/^src\//, '')))) return null
   return `${room}/ may not import from ${target ?? 'outside the rooms'}/`
