@@ -35,7 +35,7 @@ export function printConninfo(keywords: ConnectionKeywords, major: ServerVersion
     const value = keywords[keyword]
     if (value === undefined || value === '' || major < since) continue
     if (keyword === 'password' && major >= 100000 && keywords['passfile']) continue
-    parts.push(`${keyword}=${value.replace(/['\\ ]/g, (c) => `\\${c}`)}`)
+    parts.push(`${keyword}=${value.replace(/['\\ \t\n\v\f\r]/g, (c) => `\\${c}`)}`)
   }
   return parts.join(' ')
 }
@@ -50,8 +50,10 @@ export function parseConninfo(text: string): ConnectionKeywords | null {
 
 function parseKeyValues(text: string): Record<string, string> | null {
   const keywords: Record<string, string> = {}
-  const token = /\s*([A-Za-z_]+)\s*=\s*(?:'((?:[^'\\]|\\[^])*)'|((?:[^\s'\\]|\\[^])(?:[^\s\\]|\\[^])*|))(?=\s|$)/y
-  while (text.slice(token.lastIndex).trim() !== '') {
+  // libpq's idea of a blank, not Unicode's
+  const token =
+    /[ \t\n\v\f\r]*([A-Za-z_]+)[ \t\n\v\f\r]*=[ \t\n\v\f\r]*(?:'((?:[^'\\]|\\[^])*)'|((?:[^ \t\n\v\f\r'\\]|\\[^])(?:[^ \t\n\v\f\r\\]|\\[^])*|))(?=[ \t\n\v\f\r]|$)/y
+  while (/[^ \t\n\v\f\r]/.test(text.slice(token.lastIndex))) {
     const match = token.exec(text)
     if (!match?.[1]) return null
     keywords[match[1]] = (match[2] ?? match[3] ?? '').replace(/\\([^])/g, '$1')

@@ -60,9 +60,11 @@ export function humanForm(type: string, unit: string | null, value: string | nul
   // "no limit" and "choose yourself" are not quantities
   if (number < 0 && base[1]) return value
   const total = number * Number(base[1] || 1) * size
-  const largest = ladder.find(
-    ([, one]) => Math.abs(total / one - Math.round(total / one)) <= (type === 'real' ? 1e-8 : 0),
-  )
+  const tolerance = type === 'real' ? 1e-8 : 0
+  const largest = ladder.find(([, one]) => {
+    const amount = Math.abs(total / one)
+    return amount >= 1 - tolerance && Math.abs(amount - Math.round(amount)) <= tolerance
+  })
   if (!largest) return value
   const amount = total / largest[1]
   return `${type === 'real' ? Number(amount.toPrecision(6)) : amount}${largest[0]}`
