@@ -11,6 +11,7 @@ export type Invariant =
   | 'no exceptions'
   | 'no ambient inputs'
   | 'heals'
+  | 'as told'
 
 export interface Violation {
   readonly atMs: number

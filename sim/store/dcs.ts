@@ -188,7 +188,7 @@ export class SimDcs implements Dcs {
   /** Lease times count from before the request leaves. */
   async #lock(budget: Budget, apply: (tree: StoreTree) => StoreOutcome): Promise<StoreOutcome<Lease>> {
     const sentAt = this.#clock.now()
-    const outcome = await this.#ask(budget, apply)
+    const outcome = await this.#ask(budget, apply, 'renewal')
     return outcome.kind === 'done' ? done({ sentAt }) : outcome
   }
 
@@ -211,10 +211,14 @@ export class SimDcs implements Dcs {
     })
   }
 
-  #ask<T>(budget: Budget, apply: (tree: StoreTree) => StoreOutcome<T>): Promise<StoreOutcome<T>> {
+  #ask<T>(
+    budget: Budget,
+    apply: (tree: StoreTree) => StoreOutcome<T>,
+    what: 'renewal' | 'other' = 'other',
+  ): Promise<StoreOutcome<T>> {
     const late = (): StoreOutcome<T> => ({ kind: 'unknown', reason: 'no answer in time' })
     return callWorld(this.#process, this.#clock, budget, late, (finish) => {
-      this.#store.request(this.#name, apply, (answer) => {
+      this.#store.request(this.#name, what, apply, (answer) => {
         if (answer.kind === 'answer') finish(answer.value)
         else finish({ kind: answer.forbidden ? 'refused' : 'unknown', reason: answer.reason })
       })

@@ -62,6 +62,11 @@ export class StoreService {
     }
   }
 
+  /** As `trouble`, but only for attempts of this member to prolong its lock. */
+  troubleOnRenewal(member: string, trouble: StoreTrouble): () => void {
+    return this.trouble(`${member}/renewal`, trouble)
+  }
+
   /** States are immutable: whoever reads the same one gets the same view. */
   viewOf(keys: Keys): ClusterView {
     let view = this.#views.get(keys)
@@ -83,9 +88,14 @@ export class StoreService {
   }
 
   /** One request over the wire; `reply` may never be called. */
-  request<T>(member: string, apply: (tree: StoreTree) => T, reply: (answer: Answer<T>) => void): void {
+  request<T>(
+    member: string,
+    what: 'renewal' | 'other',
+    apply: (tree: StoreTree) => T,
+    reply: (answer: Answer<T>) => void,
+  ): void {
     this.#network.send(member, STORE, () => {
-      const troubles = this.#troublesOf(member)
+      const troubles = [...this.#troublesOf(member), ...(this.#troubles.get(`${member}/${what}`) ?? [])]
       const delay = troubles.reduce((sum, one) => sum + (one.kind === 'slow' ? one.delayMs : 0), 0)
       const handle = (): void => this.#handle(member, troubles, apply, reply)
       if (delay > 0) this.#scheduler.after(delay * this.#rng.between(0.5, 1.5), handle)

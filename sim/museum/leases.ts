@@ -1,0 +1,229 @@
+import { freezeHost, killAgent } from '../faults/processes.ts'
+import { isolate } from '../faults/wires.ts'
+import type { Scenario } from '../scenario.ts'
+import { STORE } from '../store/service.ts'
+import { type Filters, overriding } from '../world/filters.ts'
+import type { Dcs } from '../../src/ports/dcs.ts'
+import type { Host } from '../world/host.ts'
+import { later } from '../../src/cluster/time.ts'
+import { EMPTY_VIEW, KEYS } from '../../src/cluster/view.ts'
+
+/** Whoever had the lock once believes to have it until he hears otherwise. */
+const ENDLESS_LEASES: Partial<Filters> = {
+  dcs: (dcs) =>
+    overriding(dcs, {
+      acquire: async (budget) => {
+        const outcome = await dcs.acquire(budget)
+        return outcome.kind === 'done' ? { kind: 'done', value: { sentAt: later(outcome.value.sentAt, 1e9) } } : outcome
+      },
+    }),
+}
+
+export const frozenInPromotion: Scenario = {
+  name: 'a leader is frozen past its lease and thaws inside its promotion',
+  filters: {
+    postgres: (postgres, host) =>
+      overriding(postgres, {
+        // A script before the promotion makes the moment long enough to be hit.
+        prePromote: async (signal) => {
+          if (host.agent && host.incarnations > 0) await host.agent.ha.world.clock.sleep(2000, signal)
+          return true
+        },
+      }),
+  },
+  guard: { name: 'a lease has an end, for the agent and for the guard', out: { filters: ENDLESS_LEASES } },
+  async play(stage) {
+    const { world } = stage
+    const old = stage.leader
+    const others = stage.standbys
+    killAgent(world, old, true)
+    old.server.kill()
+    await stage.until('somebody else has the lock', () => others.some((host) => host.name === stage.holder))
+    const first = others.find((host) => host.name === stage.holder) ?? old
+    await stage.run(500)
+    first.agent?.process.freeze()
+    await stage.until('the third one is the primary', () => others.some((h) => h !== first && h.server.isWritable))
+    // It cannot ask anybody in time who has the lock now.
+    const well = world.store.trouble(first.name, { kind: 'slow', delayMs: 3000 })
+    first.agent?.process.thaw({ timersFirst: false })
+    await stage.run(10_000)
+    well()
+    world.heldDown.clear()
+    world.startAgent(old)
+    await stage.settled()
+  },
+}
+
+export const agentKilled: Scenario = {
+  name: 'the agent of the primary is killed and nobody starts it again',
+  guard: { name: 'the lease guard', out: { options: { fence: false } } },
+  async play(stage) {
+    const { leader } = stage
+    killAgent(stage.world, leader, true)
+    await stage.run(60_000)
+    stage.expect(stage.leader !== leader, 'somebody else is the primary')
+  },
+}
+
+export const agentFrozen: Scenario = {
+  name: 'the agent of the primary is frozen for a minute',
+  guard: { name: 'the lease guard', out: { options: { fence: false } } },
+  async play(stage) {
+    const { leader } = stage
+    leader.agent?.process.freeze()
+    await stage.run(60_000)
+    leader.agent?.process.thaw({ timersFirst: true })
+    await stage.settled()
+  },
+}
+
+export const hostSlept: Scenario = {
+  name: 'the host of the primary sleeps for five minutes',
+  guard: { name: 'the lease guard, which counts suspended time', out: { options: { fence: false } } },
+  async play(stage) {
+    const wake = freezeHost(stage.scene, stage.leader)
+    await stage.run(300_000)
+    wake()
+    await stage.settled()
+  },
+}
+
+export const oldLeaderBack: Scenario = {
+  name: 'an old leader comes back from a network failure with old data',
+  guard: {
+    name: 'the comparison of timelines before following',
+    out: {
+      filters: {
+        postgres: (postgres) =>
+          overriding(postgres, { rewindSource: () => Promise.resolve({ kind: 'unreachable', reason: 'not asked' }) }),
+      },
+    },
+  },
+  async play(stage) {
+    const old = stage.leader
+    const back = isolate(stage.world, old.name)
+    await stage.until('another one is the primary', () => stage.primary !== null && stage.primary !== old)
+    await stage.run(60_000)
+    back()
+    await stage.settled()
+  },
+}
+
+export const clockSetBack: Scenario = {
+  name: 'the clock of the primary is set back by five minutes',
+  guard: {
+    name: 'monotonic time in every wait',
+    out: {
+      filters: {
+        clock: (clock) => {
+          const wall = (): ReturnType<typeof clock.now> => (clock.wallMs() - 1.7e12) as ReturnType<typeof clock.now>
+          return overriding(clock, {
+            now: wall,
+            sleep: (ms, signal) => sleepByWall(wall, clock, ms, signal),
+          })
+        },
+      },
+    },
+  },
+  async play(stage) {
+    const { leader } = stage
+    await stage.run(7000)
+    stage.world.store.tree.onChange((key, kind) => {
+      stage.expect(key !== KEYS.leader || kind !== 'deleted', 'the lock does not expire')
+    })
+    leader.clock.wallOffsetMs -= 300_000
+    await stage.run(60_000)
+    stage.expect(stage.primary === leader, 'the primary is still the same')
+  },
+}
+
+/** Waits for a moment on a clock that somebody may set, as programs do that know no other. */
+async function sleepByWall(
+  wall: () => number,
+  clock: { sleep(ms: number, signal: AbortSignal): Promise<void> },
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = wall() + ms
+  while (wall() < end && !signal.aborted) await clock.sleep(Math.min(end - wall(), 1000), signal)
+}
+
+/** Whose copy of the store still shows the moment in which nobody had the lock. */
+const late = { member: '' }
+
+function showsNoLeader(dcs: Dcs, host: Host): Partial<Dcs> {
+  return {
+    load: async (budget) => {
+      const outcome = await dcs.load(budget)
+      const isLate = outcome.kind === 'done' && host.name === late.member
+      return isLate ? { ...outcome, value: { ...outcome.value, leader: null } } : outcome
+    },
+  }
+}
+
+export const staleView: Scenario = {
+  name: 'a member with a stale view believes that there is no leader',
+  filters: { dcs: (dcs, host) => overriding(dcs, showsNoLeader(dcs, host)) },
+  guard: {
+    name: 'the lock is only ever created, never overwritten',
+    out: {
+      filters: {
+        dcs: (dcs, host) => overriding(dcs, { ...showsNoLeader(dcs, host), acquire: (budget) => dcs.take(budget) }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world } = stage
+    const old = stage.leader
+    const [first, second] = stage.standbys
+    if (!first || !second) return
+    killAgent(world, old, true)
+    old.server.kill()
+    const undo = [world.network.cutBothWays(first.name, second.name), world.network.cutBothWays(old.name, first.name)]
+    await stage.until('a new primary', () => second.server.isWritable || first.server.isWritable)
+    late.member = stage.primary === first ? second.name : first.name
+    await stage.run(15_000)
+    late.member = ''
+    undo.forEach((one) => one())
+    world.heldDown.clear()
+    world.startAgent(old)
+    await stage.settled()
+  },
+}
+
+export const oneWayToTheStore: Scenario = {
+  name: 'requests of the primary reach the store but no answer comes back',
+  guard: {
+    name: 'an unanswered renewal is neither won nor lost, and the lease counts from the last answer',
+    out: {
+      options: { fence: false },
+      filters: {
+        dcs: (dcs, host) => {
+          let last = EMPTY_VIEW
+          return overriding(dcs, {
+            load: async (budget) => {
+              const outcome = await dcs.load(budget)
+              if (outcome.kind === 'done') last = outcome.value
+              return { kind: 'done', value: last }
+            },
+            renew: async (view, budget) => {
+              const outcome = await dcs.renew(view, budget)
+              return outcome.kind === 'unknown' ? { kind: 'done', value: { sentAt: host.clock.now() } } : outcome
+            },
+          })
+        },
+      },
+    },
+  },
+  async play(stage) {
+    const { leader, world } = stage
+    // Requests stop arriving a little later: until then the store goes on prolonging a lock nobody knows of.
+    const deaf = world.network.cut(STORE, leader.name)
+    await stage.run(8000)
+    const back = isolate(world, leader.name)
+    await stage.run(60_000)
+    deaf()
+    back()
+    await stage.settled()
+  },
+}

@@ -1,0 +1,163 @@
+import { requestSwitchover } from '../faults/operator.ts'
+import { bootHost, crashHost } from '../faults/processes.ts'
+import type { Scenario, Stage } from '../scenario.ts'
+import { type Filters, overriding } from '../world/filters.ts'
+import { KEYS, type ClusterView, viewFromKeys } from '../../src/cluster/view.ts'
+
+/** Who may be promoted is not looked at: every member believes itself a voter. */
+const EVERYBODY_VOTES: Partial<Filters> = {
+  dcs: (dcs, host) =>
+    overriding(dcs, {
+      load: async (budget) => {
+        const outcome = await dcs.load(budget)
+        return outcome.kind === 'done' ? { ...outcome, value: electable(outcome.value, host.name) } : outcome
+      },
+    }),
+}
+
+function electable(view: ClusterView, name: string): ClusterView {
+  if (view.sync.leader === null || view.sync.leader === name || view.leader?.name === view.sync.leader) return view
+  return { ...view, sync: { ...view.sync, voters: [name], quorum: 0 } }
+}
+
+export const timelineTwice: Scenario = {
+  name: 'A fails, B is promoted, B fails, A returns',
+  guard: {
+    name: 'a member does not race on a timeline that has ended',
+    out: {
+      filters: {
+        dcs: (dcs) =>
+          overriding(dcs, {
+            load: async (budget) => {
+              const outcome = await dcs.load(budget)
+              if (outcome.kind !== 'done') return outcome
+              return { ...outcome, value: { ...outcome.value, history: null } }
+            },
+          }),
+      },
+    },
+  },
+  config: { check_timeline: true },
+  members: ['a', 'b'],
+  async play(stage) {
+    const { world } = stage
+    const a = stage.leader
+    const [b] = stage.standbys
+    if (!b) return
+    crashHost(world, a)
+    await stage.until('B is the primary', () => b.server.isWritable)
+    await stage.run(15_000)
+    crashHost(world, b)
+    bootHost(world, a)
+    await stage.run(60_000)
+    stage.expect(!a.server.isWritable, 'A does not take writes without what B has')
+    bootHost(world, b)
+    await stage.settled()
+  },
+}
+
+export const candidateDies: Scenario = {
+  name: 'the candidate of a switchover dies in the middle of it',
+  config: { synchronous_mode: 'quorum' },
+  guard: {
+    name: 'a candidate that does not answer is not waited for',
+    out: {
+      filters: {
+        peers: (peers) =>
+          overriding(peers, {
+            statuses: async (members, budget) =>
+              (await peers.statuses(members, budget)).map((answer) =>
+                answer.kind === 'reachable'
+                  ? answer
+                  : {
+                      kind: 'reachable',
+                      name: answer.name,
+                      inRecovery: true,
+                      lsn: Number.MAX_SAFE_INTEGER as typeof neverAhead,
+                      role: 'replica',
+                      timeline: null,
+                      tags: {},
+                      watchdogFailed: false,
+                    },
+              ),
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader } = stage
+    const [candidate] = stage.standbys
+    if (!candidate) return
+    requestSwitchover(world, leader, candidate)
+    await stage.until('the primary has stopped', () => !leader.server.isWritable)
+    crashHost(world, candidate)
+    await stage.until('somebody is the primary', () => world.singleWriter.writers().length === 1, 90_000)
+    bootHost(world, candidate)
+    await stage.settled()
+  },
+}
+declare const neverAhead: import('../../src/cluster/lsn.ts').Lsn
+
+export const standbyReconnects: Scenario = {
+  name: 'a synchronous standby reconnects in the second in which the primary dies',
+  config: { synchronous_mode: true },
+  guard: { name: 'only those in the sync key may be promoted', out: { filters: EVERYBODY_VOTES } },
+  async play(stage) {
+    const { world } = stage
+    const { leader } = stage
+    const voters = viewFromKeys(world.store.tree.keys).sync.voters
+    const away = stage.standbys.find((host) => voters.includes(host.name))
+    const other = stage.standbys.find((host) => host !== away)
+    if (!away || !other) return
+    const back = world.network.cutBothWays(leader.name, away.name)
+    await stage.until('another one is synchronous', () => syncVoters(stage).includes(other.name), 120_000)
+    await stage.run(5000)
+    back()
+    await stage.run(30)
+    crashHost(world, leader)
+    crashHost(world, other)
+    await stage.run(60_000)
+    bootHost(world, other)
+    await stage.until('somebody is the primary', () => world.singleWriter.writers().length === 1, 90_000)
+    bootHost(world, leader)
+    await stage.settled()
+  },
+}
+
+function syncVoters(stage: Stage): readonly string[] {
+  return viewFromKeys(stage.world.store.tree.keys).sync.voters
+}
+
+export const quorumChanges: Scenario = {
+  name: 'the quorum changes while the primary fails',
+  members: ['a', 'b', 'c', 'd', 'e'],
+  config: { synchronous_mode: 'quorum', synchronous_node_count: 1 },
+  guard: {
+    name: 'the sync key is written before commits may rest on it',
+    out: {
+      filters: {
+        dcs: (dcs) =>
+          overriding(dcs, { writeSync: (_state, version) => Promise.resolve({ kind: 'done', value: version }) }),
+        peers: (peers) => peers,
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader } = stage
+    const [b, c, d, e] = stage.standbys
+    if (!b || !c || !d || !e) return
+    await stage.until('everybody votes', () => syncVoters(stage).length === 4)
+    const gone = [b, c].map((host) => world.network.cutBothWays(leader.name, host.name))
+    const before = world.store.tree.keys.get(KEYS.sync)?.version
+    for (const host of [d, e]) host.server.disk.factor = 50
+    await stage.until('the quorum changes', () => world.store.tree.keys.get(KEYS.sync)?.version !== before, 200_000)
+    crashHost(world, leader)
+    gone.forEach((one) => one())
+    crashHost(world, d)
+    for (const host of [d, e]) host.server.disk.factor = 1
+    await stage.run(60_000)
+    bootHost(world, d)
+    bootHost(world, leader)
+    await stage.settled()
+  },
+}
