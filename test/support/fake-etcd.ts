@@ -73,6 +73,16 @@ export class FakeEtcd {
     return this.calls.filter((call) => call.path.endsWith(path))
   }
 
+  /** Everything is gone: another cluster, or one made from a backup. */
+  wipe(past: { readonly clusterId?: string; readonly revision: number; readonly term: number }): void {
+    this.#history.splice(0)
+    this.state.keys.clear()
+    this.state.leases.clear()
+    this.state.clusterId = past.clusterId ?? this.state.clusterId
+    this.state.revision = past.revision
+    this.state.term = past.term
+  }
+
   /** Ends every watch, with a last message if one is given. */
   endWatches(message?: JsonObject): void {
     for (const watch of this.#watches) {

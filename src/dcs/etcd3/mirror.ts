@@ -32,7 +32,7 @@ export class Mirror {
   /** The watch in force; aborted to begin anew. */
   #round = new AbortController()
   #ready = false
-  /** The store could not be followed for longer than a moment: worth telling when it can be again. */
+  /** Somebody was told that the store is away: worth telling when it is back. */
   #wasAway = false
   /** Since when the store is known to have a newer revision than the copy. */
   #behindSince: Instant | null = null
@@ -110,6 +110,7 @@ export class Mirror {
     } finally {
       time.done()
     }
+    this.#wasAway ||= !this.#ready
     return this.#ready
   }
 
@@ -126,7 +127,6 @@ export class Mirror {
       if (!end.expected) this.trouble = end.reason
       // At once, unless the server lets every watch end as soon as it has begun.
       if (end.expected || (wasReady && elapsedMs(begunAt, clock.now()) > REBUILD_PAUSE_MS)) continue
-      this.#wasAway ||= !wasReady
       await clock.sleep(REBUILD_PAUSE_MS, this.#end.signal)
     }
     this.#wake()
