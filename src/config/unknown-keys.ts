@@ -75,6 +75,11 @@ const POSTGRESQL = words(
     'retry_timeout citus replication superuser pg_rewind',
 )
 
+/** Whether a key at the top of the dynamic configuration means anything to a member. */
+export function isKnownDynamicKey(key: string): boolean {
+  return DYNAMIC_ONLY.has(key) || TOP_LEVEL.has(key)
+}
+
 /**
  * Keys of the local configuration that have no effect: misspelled ones, and those that count only in the dynamic
  * configuration (spec configuration.md 2.3, 16 W21). Such keys are kept; they are told so that a typing error is seen.

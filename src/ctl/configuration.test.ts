@@ -51,6 +51,15 @@ test('2.1 no file at all is fine; the default is used where it exists; variables
   assert.deepEqual([scope, namespace, store.kind], ['b', '/ns/', 'etcd3'])
 })
 
+test('12.18 where the store was named can be told', async () => {
+  const files = { '/f': 'scope: a\netcd3: {host: h}' }
+  assert.equal((await load(files, { configFile: '/f' })).storeOrigin, '/f:2')
+  assert.equal((await load(files, { configFile: '/f', dcsUrl: 'h' })).storeOrigin, '--dcs-url')
+  const env = { PATRONI_ETCD_HOST: 'h' }
+  assert.match((await load(files, { configFile: '/f', env })).storeOrigin, /^environment/)
+  assert.equal((await load({})).storeOrigin, 'nowhere')
+})
+
 test('2.1 a directory is merged in order; PATRONI_CONFIGURATION counts only without a file', async () => {
   const files = { '/etc/p/2.yml': 'scope: two', '/etc/p/1.yaml': 'scope: one\nname: n', '/etc/p/3.txt': 'scope: no' }
   const { scope, name } = await load(files, { configFile: '/etc/p' })

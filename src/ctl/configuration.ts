@@ -2,7 +2,7 @@ import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
 import { isTruthy, parseBool, textForm } from '../cluster/values.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { type ConfigFiles, realFiles } from '../config/files.ts'
-import { loadLocal, printProblem } from '../config/local.ts'
+import { type LocalConfiguration, loadLocal, locate, printProblem } from '../config/local.ts'
 import { storeConfig } from '../config/section-store.ts'
 import type { Credentials, StoreConfig } from '../config/types.ts'
 import { withDcsUrl } from './dcs-url.ts'
@@ -25,6 +25,8 @@ export interface CtlConfiguration extends CtlSettings {
   readonly name: string | null
   readonly rest: RestAccess
   readonly store: StoreConfig
+  /** Where the store was named, for who wonders why the tool looks there. */
+  readonly storeOrigin: string
 }
 
 export interface ConfigurationRequest {
@@ -55,7 +57,13 @@ export async function loadConfiguration(request: ConfigurationRequest): Promise<
     throw new CtlError(problem ? printProblem(problem) : `${path} can not be understood`)
   }
   const { document } = loaded.local
-  return understood(dcsUrl === null ? document : withDcsUrl(document, dcsUrl), request.insecure)
+  const config = understood(dcsUrl === null ? document : withDcsUrl(document, dcsUrl), request.insecure)
+  return { ...config, storeOrigin: dcsUrl === null ? originOf(loaded.local, config.store) : '--dcs-url' }
+}
+
+function originOf(local: LocalConfiguration, { kind }: StoreConfig): string {
+  const { file, line } = locate(local, kind === null ? [] : [kind])
+  return line === null ? (file ?? 'nowhere') : `${file}:${line}`
 }
 
 export function defaultConfigFile({
@@ -88,7 +96,7 @@ function notReadable(path: string): CtlError {
   )
 }
 
-function understood(document: JsonObject, insecure: boolean): CtlConfiguration {
+function understood(document: JsonObject, insecure: boolean): Omit<CtlConfiguration, 'storeOrigin'> {
   const ctl = sectionOf(document, 'ctl')
   const restapi = sectionOf(document, 'restapi')
   return {

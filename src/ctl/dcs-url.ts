@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
+import { STORE_KINDS } from '../config/section-store.ts'
 import { CtlError } from './errors.ts'
 
 const DEFAULT_PORTS = { etcd: 2379, etcd3: 2379, consul: 8500, zookeeper: 2181, exhibitor: 8181 } as const
@@ -34,8 +35,8 @@ const KEPT = [
  */
 export function withDcsUrl(document: JsonObject, url: string): JsonObject {
   const { scheme, host, port, namespace } = parseDcsUrl(url)
-  const kinds = Object.keys(DEFAULT_PORTS)
-  const others = Object.fromEntries(Object.entries(document).filter(([key]) => !kinds.includes(key)))
+  // Every store goes, those that have no URL too: one that is left could come before the one that was asked for.
+  const others = Object.fromEntries(Object.entries(document).filter(([key]) => !isStoreKind(key)))
   const old = document[scheme]
   const kept = Object.entries(isObject(old) ? old : {}).filter(([key]) => KEPT.includes(key))
   return {
@@ -68,6 +69,10 @@ function parseDcsUrl(given: string): { scheme: Scheme; host: string; port: numbe
     port: port ?? DEFAULT_PORTS[scheme],
     namespace: path === '/' ? null : path,
   }
+}
+
+function isStoreKind(key: string): boolean {
+  return (STORE_KINDS as readonly string[]).includes(key)
 }
 
 function isScheme(text: string): text is Scheme {

@@ -71,6 +71,13 @@ test('8.8 nothing to change, nothing there, somebody faster, a store that is sil
   )
 })
 
+test('12.11 a new key that nobody knows is told, not refused', async () => {
+  const world = testWorld({ orders: { ...ORDERS, config: { ...CONFIG, my_note: 1 } } })
+  const { out, err } = await world.run('edit-config', '-s', 'tll=20', '-s', 'pause=true', '-q', '--force')
+  assert.match(err, /^[^\n]* - WARNING - Unknown key tll: it is stored, but means nothing to members\n$/)
+  assert.equal(out, 'Configuration changed\n')
+})
+
 test('8.8 wrong pairs and documents', async () => {
   const world = testWorld({ orders: ORDERS })
   world.files['/list.yml'] = '- 1'

@@ -102,6 +102,7 @@ function openSession(world: World, config: CtlConfiguration, noteFailure: () => 
     noteFailure,
     // Opened by the first who needs them: `version` runs without any store.
     get stores() {
+      if (!stores) log.debug(`The store is ${config.store.kind ?? 'not configured'}, named by ${config.storeOrigin}`)
       stores ??= world.stores(config, log)
       return stores
     },

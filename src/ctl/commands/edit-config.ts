@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../cluster/json.ts'
+import { isKnownDynamicKey } from '../../config/unknown-keys.ts'
 import { defineCommand } from '../cli/command.ts'
 import { flag, integer, optional, text, texts } from '../cli/options.ts'
 import { changedConfig, isSameValue, parseMapping } from '../config-edit.ts'
@@ -47,6 +48,7 @@ export default defineCommand({
       if (!options.quiet) terminal.write('Not changed\n')
       return
     }
+    warnOfStrangers(session, config.document, after.value)
     if (!options.quiet) await showDiff(session, before, after.text)
     if (!(await mayApply(session, options))) return
     const written = await tryStore(session, { cluster, group }, (store, budget) =>
@@ -74,6 +76,12 @@ async function changedByOptions(
     pairs: [...set, ...pg.map((pair) => `postgresql.parameters.${pair}`)],
   })
   return { text: await yamlText(value), value }
+}
+
+/** A typing error would change nothing and nobody would know why. */
+function warnOfStrangers({ log }: Session, before: JsonObject, after: JsonObject): void {
+  const strangers = Object.keys(after).filter((key) => !(key in before) && !isKnownDynamicKey(key))
+  for (const key of strangers) log.warning(`Unknown key ${key}: it is stored, but means nothing to members`)
 }
 
 async function readMapping(session: Session, path: string): Promise<JsonObject> {
