@@ -272,6 +272,17 @@ test('1.7 a server that hangs is killed with its children when the time is over,
   assert.ok(children.every((pid) => hung.tools.table.stat(pid)?.state !== 'T'))
 })
 
+test('1.7 an immediate stop does not wait for a postmaster that does not react while its sessions go on', async () => {
+  const frozen = agent()
+  await frozen.server.start(START, never)
+  const busy = cluster.sql('SELECT count(*) FROM generate_series(1, 1000000000)').catch(() => 'ended')
+  signalProcess(pidOf(frozen), 'SIGSTOP')
+  const since = performance.now()
+  assert.equal(await frozen.server.stop({ mode: 'immediate', checkpoint: false, limitMs: null }, never), 'stopped')
+  assert.ok(performance.now() - since < 2000, `${performance.now() - since} ms`)
+  assert.equal(await busy, 'ended')
+})
+
 test('1.8 a restart keeps its state through the stop and fires on_restart alone', async () => {
   const made = join(cluster.root, 'restarts')
   const say = (name: string): string => `sh -c 'echo $0 >> ${made}' ${name}`

@@ -359,9 +359,11 @@ export class ProcessSide implements Server {
   }
 
   #keepHeartbeat(): void {
-    const { memory, connections: own, clock, postmaster } = this.#machine
+    const { memory, connections: own, clock, postmaster, log } = this.#machine
     const wanted = (): boolean => memory.state === 'running' && postmaster.current() !== null
-    void keepOpen(own.heartbeat, wanted, clock, this.#life.signal)
+    keepOpen(own.heartbeat, wanted, clock, this.#life.signal).catch((error: unknown) =>
+      log.error('The heartbeat connection cannot be kept open', error),
+    )
   }
 }
 

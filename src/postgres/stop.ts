@@ -19,6 +19,8 @@ const HOOK_PAUSE_MS = 100
  * this hangs, and would serve clients again when it wakes up.
  */
 const IMMEDIATE_LIMIT_MS = 7000
+/** A postmaster takes note of a signal within microseconds. One that does not is suspended or stuck. */
+const NOTICE_LIMIT_MS = 1000
 
 /** Stops PostgreSQL by signals, never by pg_ctl (spec postgres.md 1.7, ha.md 10.3). */
 export async function stopServer(
@@ -87,7 +89,13 @@ async function follow(
   const limited = clock.deadline(deadline, signal)
   try {
     const step: Step = { machine, postmaster, request, signal: limited.signal }
-    if (mode !== 'immediate') {
+    if (mode === 'immediate') {
+      // Its sessions may go on writing while it does not react: do not wait for what it would have done to them.
+      const noticed = await withBudget(clock, NOTICE_LIMIT_MS, limited.signal, ({ signal: notice }) =>
+        shutdownBegins({ ...step, signal: notice }),
+      )
+      if (!noticed && isRunning(machine, postmaster)) return !signal.aborted && kill(machine, postmaster, signal)
+    } else {
       if (await shutdownBegins(step)) {
         // PostgreSQL, started with the supervisor's socket by somebody else, may have told it that it stops.
         machine.notify('READY=1')
@@ -169,7 +177,7 @@ async function escalate(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { clock, log, table, postmaster: watch } = machine
+  const { clock, log, postmaster: watch } = machine
   log.warning('Timeout during postmaster stop, aborting Postgres.')
   if (mode !== 'immediate') {
     signalProcess(postmaster.pid, 'SIGQUIT')
@@ -177,9 +185,17 @@ async function escalate(
     if (ended) return true
     if (signal.aborted) return false
   }
+  return kill(machine, postmaster, signal)
+}
+
+/** @returns false: not even that ends it, which is so while it waits for its disk */
+async function kill(
+  { log, table, postmaster: watch }: Machine,
+  postmaster: Postmaster,
+  signal: AbortSignal,
+): Promise<boolean> {
   log.warning('Sending SIGKILL to Postmaster and its children')
   killTree(table, postmaster)
-  // A process that SIGKILL does not end waits for its disk; nobody can do more.
   return watch.waitForEnd(postmaster, signal)
 }
 
