@@ -57,7 +57,7 @@ test('12.18 where the store was named can be told', async () => {
   assert.equal((await load(files, { configFile: '/f', dcsUrl: 'h' })).storeOrigin, '--dcs-url')
   const env = { PATRONI_ETCD_HOST: 'h' }
   assert.match((await load(files, { configFile: '/f', env })).storeOrigin, /^environment/)
-  assert.equal((await load({})).storeOrigin, 'nowhere')
+  assert.equal((await load({})).storeOrigin, 'nobody')
 })
 
 test('2.1 a directory is merged in order; PATRONI_CONFIGURATION counts only without a file', async () => {

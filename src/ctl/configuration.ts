@@ -62,8 +62,9 @@ export async function loadConfiguration(request: ConfigurationRequest): Promise<
 }
 
 function originOf(local: LocalConfiguration, { kind }: StoreConfig): string {
-  const { file, line } = locate(local, kind === null ? [] : [kind])
-  return line === null ? (file ?? 'nowhere') : `${file}:${line}`
+  if (kind === null) return 'nobody'
+  const { file, line } = locate(local, [kind])
+  return line === null ? (file ?? 'nobody') : `${file}:${line}`
 }
 
 export function defaultConfigFile({
