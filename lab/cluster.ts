@@ -41,6 +41,9 @@ export class Cluster {
   readonly etcd: Etcd
   readonly programs: Programs
   readonly members: Member[] = []
+  /** Aborts when the cluster is killed: whoever uses it has to end. */
+  readonly ended: AbortSignal
+  readonly #end = new AbortController()
   readonly #options: ClusterOptions
   readonly #user: ServerUser | null
 
@@ -57,6 +60,7 @@ export class Cluster {
     this.#user = user
     this.programs = programs
     this.etcd = etcd
+    this.ended = this.#end.signal
   }
 
   /** Makes the folder, starts etcd and prepares the members; starts none of them. */
@@ -152,6 +156,16 @@ export class Cluster {
     })
   }
 
+  /** After whatever went wrong: the store and every member run. */
+  async revive(): Promise<void> {
+    if (!this.etcd.isRunning) await this.etcd.start()
+    this.etcd.thaw()
+    for (const member of this.members) {
+      member.signalAgent('SIGCONT')
+      if (!member.isRunning) await member.start()
+    }
+  }
+
   /** Starts the first member, waits until it can be written to, then the others. @returns how long both took */
   async bootstrap(limitMs: number): Promise<{ readonly writableMs: number; readonly streamingMs: number }> {
     const startedAt = performance.now()
@@ -190,6 +204,7 @@ export class Cluster {
 
   /** Kills everything; the folder stays. */
   async kill(): Promise<void> {
+    this.#end.abort()
     await Promise.all(this.members.map((member) => member.destroy()))
     await this.etcd.stop()
   }

@@ -63,6 +63,10 @@ export class Etcd {
     })
   }
 
+  get isRunning(): boolean {
+    return this.#program !== null && this.#program.exit() === null
+  }
+
   async stop(): Promise<void> {
     this.#program?.signal('SIGCONT')
     this.#program?.signal('SIGKILL')

@@ -64,7 +64,7 @@ export class Writer {
 
   async #writeTo(member: Member): Promise<void> {
     let session: Session | null = null
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stop.signal.aborted && !this.#cluster.ended.aborted) {
       const begun = performance.now()
       try {
         session ??= await Session.open({ ...member.server, settings: QUIET }, STATEMENT_LIMIT_MS)

@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster.ts'
+import type { Cluster, MemberRow } from '../cluster.ts'
 import { ctl } from '../ctl.ts'
 import { type Account, isLostTail, longestGap } from '../ledger.ts'
 import type { Member } from '../member.ts'
@@ -21,7 +21,7 @@ export async function tour(cluster: Cluster): Promise<boolean> {
   const kept = await accountAfterLoss(writer, death)
   const moved = await switchover(cluster)
   chapter('That is it')
-  say(memberTable(await cluster.rows()))
+  say(memberTable(await settledRows(cluster)))
   say()
   quote((await ctl(cluster, ['history', cluster.scope])).stdout)
   return kept && moved
@@ -69,7 +69,7 @@ async function loseTheHost(cluster: Cluster, writer: Writer, old: Member): Promi
       .slice(-4)
       .join('\n'),
   )
-  say(memberTable(await cluster.rows()))
+  say(memberTable(await settledRows(cluster)))
   return { node: old.name, at, windowMs: ASYNC_WINDOW_MS }
 }
 
@@ -89,7 +89,7 @@ async function comeBack(cluster: Cluster, old: Member): Promise<void> {
     .split('\n')
     .filter((line) => /pg_rewind|Local timeline|primary_timeline|starting as a secondary/.test(line))
   if (said.length > 0) quote(said.slice(0, 6).join('\n'))
-  say(memberTable(await cluster.rows()))
+  say(memberTable(await settledRows(cluster)))
 }
 
 async function accountAfterLoss(writer: Writer, death: Death): Promise<boolean> {
@@ -155,4 +155,18 @@ async function watching(ms: number, text: () => string): Promise<void> {
     await sleep(100)
   }
   clear()
+}
+
+/** The members' own words, once they agree: what a member publishes may be some seconds old. */
+async function settledRows(cluster: Cluster): Promise<readonly MemberRow[]> {
+  const limitMs = 2000 * TIMING.loopWait
+  const agree = (rows: readonly MemberRow[]): boolean =>
+    rows.every(
+      (row) => row.state === (row.role === 'leader' ? 'running' : 'streaming') && row.timeline === rows[0]?.timeline,
+    )
+  const settled = until('the members agree', limitMs, async () => {
+    const rows = await cluster.rows()
+    return rows.length > 0 && agree(rows) && rows
+  })
+  return settled.catch(() => cluster.rows())
 }
