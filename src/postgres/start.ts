@@ -61,6 +61,7 @@ export async function startServer(
     return isStarting(memory.state) ? 'starting' : 'running'
   }
   if (request.callback) startup.pending = 'on_start'
+  else startup.pending ??= 'silent'
   const role = request.role ?? (await startRole(machine))
   memory.setRole(role)
   memory.setState(request.customBootstrap ? 'starting after custom bootstrap' : 'starting')

@@ -101,7 +101,7 @@ export async function newMember(name: string, changes: MemberChanges = {}): Prom
   }
 }
 
-function configOf(name: string, root: string, port: number, binDir: string, changes: MemberChanges): Config {
+export function configOf(name: string, root: string, port: number, binDir: string, changes: MemberChanges): Config {
   const small: JsonObject = {
     shared_buffers: '8MB',
     fsync: 'off',

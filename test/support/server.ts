@@ -1,7 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Instant } from '../../src/cluster/time.ts'
 import type { Config } from '../../src/config/types.ts'
 import type { Log } from '../../src/ports/log.ts'
+import { sqlConnector } from '../../src/postgres/connection.ts'
 import type { LaunchPlan, ServerFiles } from '../../src/postgres/parts.ts'
 import { ProcessSide, processTools } from '../../src/postgres/process-side.ts'
 import { systemClock } from '../../src/system/clock.ts'
@@ -91,4 +93,17 @@ export function serverOf(cluster: TestCluster, changes: Partial<Config['postgres
   const server = new ProcessSide(tools, () => files)
   server.watch()
   return { server, tools, log }
+}
+
+/** One value, asked of the server whose sockets lie in `root`/socket, as superuser. */
+export async function runStatement(root: string, sql: string): Promise<unknown> {
+  const host = join(root, 'socket')
+  const socket = (await readdir(host)).find((name) => !name.endsWith('.lock')) ?? ''
+  const port = socket.split('.').at(-1) ?? ''
+  const connection = sqlConnector(systemClock).connection({ host, port, user: 'postgres', dbname: 'postgres' })
+  const deadline = (systemClock.now() + 5000) as Instant
+  const outcome = await connection.query(sql, [], { deadline, signal: new AbortController().signal })
+  connection.close()
+  if (outcome.kind !== 'rows') throw new Error(outcome.kind === 'error' ? outcome.message : outcome.reason)
+  return Object.values(outcome.rows[0] ?? {})[0]
 }
