@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { leaveRoot, newCluster, type TestCluster } from '../../test/support/postgres.ts'
 import { systemClock } from '../system/clock.ts'
@@ -61,6 +63,26 @@ test('8.4 errors have their SQLSTATE, failures to connect their text', async () 
   assert.match(refused.kind === 'failed' && refused.sqlState === null ? refused.message : '', /ECONNREFUSED/)
   const demanded = await connect({ user: 'postgres', sslmode: 'require' })
   assert.match(demanded.kind === 'failed' ? demanded.message : '', /SSL/)
+})
+
+test('8.4 a server that wants a password gets the one of the variable, else says that there is none', async () => {
+  await session.run("set password_encryption = 'scram-sha-256'; create role app login password 'open sesame'")
+  const hba = join(cluster.dataDir, 'pg_hba.conf')
+  writeFileSync(hba, `host all app all scram-sha-256\n${readFileSync(hba, 'utf8')}`)
+  await session.run('select pg_reload_conf()')
+  // The postmaster reads the file again when it gets to it.
+  let none = await connect({ user: 'app', dbname: 'postgres' })
+  for (let i = 0; i < 50 && none.kind === 'connected'; i += 1) {
+    none.session.close()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    none = await connect({ user: 'app', dbname: 'postgres' })
+  }
+  assert.equal(none.kind === 'failed' && none.message, 'fe_sendauth: no password supplied')
+  const given = await connect({ user: 'app', dbname: 'postgres' }, { PGPASSWORD: 'open sesame' })
+  assert.equal(given.kind, 'connected')
+  if (given.kind === 'connected') given.session.close()
+  const wrong = await connect({ user: 'app', dbname: 'postgres', password: 'x' })
+  assert.equal(wrong.kind === 'failed' && wrong.sqlState, '28P01')
 })
 
 test('8.4 the database defaults to the name of the user', async () => {

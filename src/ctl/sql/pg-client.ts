@@ -74,6 +74,7 @@ async function open(
   const { password, passfile, options } = keywords
   const name = keywords['application_name'] || keywords['fallback_application_name']
   const socket = new Socket()
+  let lacksPassword = false
   const client = new pg.Client({
     stream: () => socket,
     host,
@@ -81,7 +82,11 @@ async function open(
     user,
     database,
     // A function, or the driver would look into the environment and into files by itself.
-    password: async () => password || ((await lookUpPassword(passfile, { host, port, database, user })) ?? ''),
+    password: async () => {
+      const found = password || (await lookUpPassword(passfile, { host, port, database, user }))
+      lacksPassword = !found
+      return found ?? ''
+    },
     ssl: way === 'plain' ? false : way,
     enableChannelBinding: keywords['channel_binding'] !== 'disable',
     connectionTimeoutMillis: 0,
@@ -96,7 +101,9 @@ async function open(
     return { kind: 'connected', session: sessionOn(client) }
   } catch (error) {
     socket.destroy()
-    return { kind: 'refused', error }
+    // In libpq's words: the driver speaks of the step of the protocol at which it noticed.
+    const isOurs = lacksPassword && !(error instanceof pg.DatabaseError)
+    return { kind: 'refused', error: isOurs ? new Error('fe_sendauth: no password supplied') : error }
   } finally {
     signal.removeEventListener('abort', cut)
   }
