@@ -114,7 +114,7 @@ export class FakeEtcdState {
 
   #holds(condition: JsonObject): boolean {
     const found = this.keys.get(text(condition['key']))
-    switch (condition['target']) {
+    switch (text(condition['target'])) {
       case 'CREATE':
         return String(found?.createRevision ?? 0) === condition['create_revision']
       case 'MOD':
@@ -168,7 +168,7 @@ export function within(key: string, request: JsonObject): boolean {
   return name >= from && name < Buffer.from(text(request['range_end']), 'base64').toString('latin1')
 }
 
-function text(value: Json | undefined): string {
+export function text(value: Json | undefined): string {
   return typeof value === 'string' ? value : ''
 }
 

@@ -1,7 +1,7 @@
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { JsonObject } from '../../src/cluster/json.ts'
-import { FakeEtcdState, type FakeEvent, within } from './fake-etcd-state.ts'
+import { FakeEtcdState, type FakeEvent, text, within } from './fake-etcd-state.ts'
 
 /** What a pretended server does instead of answering as it should. `applies`: it carries the request out all the same. */
 export type Fault =
@@ -159,11 +159,11 @@ export class FakeEtcd {
       case '/cluster/member/list':
         return ok({ members: this.urls.map((url, i) => ({ ID: String(i), name: `e${i}`, clientURLs: [url] })) })
       case '/lease/grant': {
-        const ttl = String(call.body['TTL'])
+        const ttl = text(call.body['TTL'])
         return ok({ ID: this.state.grant(Number(ttl)), TTL: ttl })
       }
       case '/lease/keepalive': {
-        const id = String(call.body['ID'])
+        const id = text(call.body['ID'])
         const ttl = this.state.keepAlive(id)
         const result = { header, ID: id, ...(ttl === undefined ? {} : { TTL: String(ttl) }) }
         return { status: 200, body: `${JSON.stringify({ result })}\n` }
@@ -191,7 +191,7 @@ export class FakeEtcd {
     const isOn = Object.keys(this.users).length > 0
     if (method === '/auth/authenticate') {
       if (!isOn) return { status: 412, body: errorBody('etcdserver: authentication is not enabled', 9) }
-      const good = this.users[String(call.body['name'])] === call.body['password']
+      const good = this.users[text(call.body['name'])] === call.body['password']
       return good
         ? null
         : { status: 400, body: errorBody('etcdserver: authentication failed, invalid user ID or password', 3) }
@@ -255,7 +255,7 @@ export class FakeEtcd {
     watch: { readonly server: number; readonly request: JsonObject; readonly send: (message: JsonObject) => void },
     events: readonly FakeEvent[],
   ): void {
-    const wanted = events.filter(({ kv }) => within(String(kv['key']), watch.request))
+    const wanted = events.filter(({ kv }) => within(text(kv['key']), watch.request))
     if (wanted.length > 0 && !this.deaf.has(watch.server)) {
       watch.send({ result: { header: this.#header(watch.server), events: wanted } })
     }

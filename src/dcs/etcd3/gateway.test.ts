@@ -8,7 +8,7 @@ import type { DcsTiming } from '../../ports/dcs.ts'
 const TIMING: DcsTiming = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 900 }
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
+  for (const one of opened.splice(0).toReversed()) await one.close()
 })
 
 async function cluster(servers: number): Promise<FakeEtcd> {

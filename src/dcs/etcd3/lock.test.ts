@@ -12,7 +12,7 @@ const TIMING: DcsTiming = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 6
 const opened: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
+  for (const one of opened.splice(0).toReversed()) await one.close()
 })
 
 async function member(etcd: FakeEtcd, name = 'a', timing = TIMING): Promise<MadeStore> {
@@ -124,7 +124,7 @@ for (const [title, fault] of NOTHING_SAID) {
 
 test('6.4 a lease that has expired is replaced within the renewal, and the key is created anew', async () => {
   const { etcd, a, seen } = await leader()
-  for (const id of [...etcd.state.leases.keys()]) etcd.state.expire(id)
+  for (const id of etcd.state.leases.keys()) etcd.state.expire(id)
   const outcome = await a.store.renew(seen, budget(2000))
   assert.equal(outcome.kind, 'done')
   assert.equal(etcd.state.valueOf(LEADER), 'a')
@@ -133,7 +133,7 @@ test('6.4 a lease that has expired is replaced within the renewal, and the key i
 
 test('3.2 a renewal is refused when the lease has expired and somebody else has the lock', async () => {
   const { etcd, a, seen } = await leader()
-  for (const id of [...etcd.state.leases.keys()]) etcd.state.expire(id)
+  for (const id of etcd.state.leases.keys()) etcd.state.expire(id)
   etcd.state.put(LEADER, 'b')
   const outcome = await a.store.renew(seen, budget(2000))
   assert.deepEqual(outcome, { kind: 'refused', reason: 'b has the leader key' })
@@ -160,7 +160,7 @@ test('5 a key of ours from a life before this one is bound to the new lease', as
 test('3.2 acquire on a lease that expired meanwhile takes a new lease, once', async () => {
   const etcd = await cluster()
   const a = await member(etcd)
-  for (const id of [...etcd.state.leases.keys()]) etcd.state.expire(id)
+  for (const id of etcd.state.leases.keys()) etcd.state.expire(id)
   assert.equal((await a.store.acquire(budget(2000))).kind, 'done')
   assert.equal(etcd.callsTo('/lease/grant').length, 2)
 })
@@ -189,7 +189,7 @@ test('a release is for one incarnation of the lock: it names its revision', asyn
   assert.equal((await a.store.release(budget(2000))).kind, 'done')
   const [call] = etcd.callsTo('/kv/txn')
   assert.deepEqual(
-    (call?.body['compare'] as { target: string }[]).map(({ target }) => target),
+    ((call?.body['compare'] ?? []) as { target: string }[]).map(({ target }) => target),
     ['VALUE', 'MOD'],
   )
   assert.equal(etcd.state.valueOf(LEADER), null)
@@ -225,7 +225,7 @@ test('1.7 a new ttl means a new lease, to which the keys move', async () => {
 test('two operations at the same time do not end up with two leases', async () => {
   const etcd = await cluster()
   const a = await member(etcd)
-  for (const id of [...etcd.state.leases.keys()]) etcd.state.expire(id)
+  for (const id of etcd.state.leases.keys()) etcd.state.expire(id)
   await a.store.touchMember({ state: 'running' }, budget(2000))
   a.store.configure({ ...TIMING, ttlMs: 60_000 })
   await Promise.all([a.store.acquire(budget(2000)), a.store.touchMember({ state: 'x' }, budget(2000))])

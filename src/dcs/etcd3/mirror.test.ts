@@ -10,7 +10,7 @@ const P = '/service/batman/'
 const TIMING: DcsTiming = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 600 }
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
+  for (const one of opened.splice(0).toReversed()) await one.close()
 })
 
 async function setUp(options: { servers?: number; proxies?: boolean; timing?: DcsTiming } = {}) {

@@ -8,7 +8,7 @@ import type { ClusterView } from '../../cluster/view.ts'
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
+  for (const one of opened.splice(0).toReversed()) await one.close()
 })
 
 async function setUp(mode: 'member' | 'client' = 'member'): Promise<{ etcd: FakeEtcd; a: MadeStore }> {
