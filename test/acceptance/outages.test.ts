@@ -218,8 +218,8 @@ told('10 a parameter that needs a restart is told as pending, and a restart appl
       return report?.pending_restart_reason?.['max_connections'] !== undefined
     })
   }
-  // Primary first would stop the standbys: a standby needs at least what its primary has.
-  const order = [leader, ...cluster.members.filter((member) => member !== leader)]
+  // The primary last: a standby that has less than its primary would have to stop.
+  const order = [...cluster.members.filter((member) => member !== leader), leader]
   for (const member of order) {
     const answer = await member.rest('POST', '/restart', { restart_pending: true }, 60_000)
     assert.deepEqual([answer?.status, answer?.text], [200, 'restarted successfully'], member.name)
