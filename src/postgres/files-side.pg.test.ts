@@ -2,54 +2,21 @@ import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { newMember, type MemberChanges, type TestMember } from '../../test/support/member.ts'
+import { Herd, until } from '../../test/support/pair.ts'
 import { leaveRoot } from '../../test/support/postgres.ts'
 import { exists } from './files.ts'
 
 const never = new AbortController().signal
-const members: TestMember[] = []
-
-async function member(name: string, changes: MemberChanges = {}): Promise<TestMember> {
-  const made = await newMember(name, changes)
-  members.push(made)
-  return made
-}
-
-async function primary(name = 'node-1', changes: MemberChanges = {}): Promise<TestMember> {
-  const made = await member(name, changes)
-  assert.ok(await made.bootstrap.bootstrap(never), made.log.lines.join('\n'))
-  made.tools.memory.setRole('primary')
-  assert.ok(await made.bootstrap.postBootstrap(never), made.log.lines.join('\n'))
-  return made
-}
-
-async function replicaOf(source: TestMember, name: string, changes: MemberChanges = {}): Promise<TestMember> {
-  const made = await member(name, changes)
-  assert.ok(await made.clone.clone({ source: source.upstream }, never), made.log.lines.join('\n'))
-  await source.ask(`SELECT pg_create_physical_replication_slot('${name.replaceAll('-', '_')}', true)`)
-  const request = { upstream: source.upstream, role: 'replica', timeoutMs: null, reload: false } as const
-  assert.equal(await made.server.follow(request, never), 'running', made.log.lines.join('\n'))
-  return made
-}
-
-async function until(holds: () => Promise<boolean>, what: string, limitMs = 10_000): Promise<void> {
-  const since = performance.now()
-  while (!(await holds())) {
-    if (performance.now() - since > limitMs) assert.fail(`not within ${limitMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+const herd = new Herd()
 
 before(leaveRoot)
-after(async () => {
-  for (const one of members) await one.remove()
-})
+after(() => herd.removeAll())
 
 test('4.1 and 4.4 initdb makes a cluster with its users, and no password file is left', async () => {
   const script = '/tmp/mt-post-bootstrap.sh'
   await writeFile(script, '#!/bin/sh\necho "$2" > "$1"\necho "$PGPASSFILE $PGOPTIONS" >> "$1"\n', { mode: 0o755 })
   const out = `/tmp/mt-post-bootstrap.${process.pid}`
-  const first = await primary('node-1', { bootstrap: { postBootstrap: `${script} ${out}` } })
+  const first = await herd.primary('node-1', { bootstrap: { postBootstrap: `${script} ${out}` } })
   assert.equal(await first.ask('SELECT current_user'), 'postgres')
   assert.equal(await first.ask(`SELECT rolreplication FROM pg_roles WHERE rolname = 'replicator'`), true)
   assert.equal(
@@ -70,8 +37,8 @@ test('4.1 and 4.4 initdb makes a cluster with its users, and no password file is
 })
 
 test('5.2 and 2.8 a replica is copied and streams through its slot, with the password in the password file only', async () => {
-  const first = await primary()
-  const second = await replicaOf(first, 'node-2')
+  const first = await herd.primary()
+  const second = await herd.replicaOf(first, 'node-2')
   await until(async () => (await first.ask('SELECT count(*)::int FROM pg_stat_replication')) === 1, 'it streams')
   assert.equal(await first.ask('SELECT application_name FROM pg_stat_replication'), 'node-2')
   assert.equal(await first.ask('SELECT active FROM pg_replication_slots'), true)
@@ -108,7 +75,7 @@ test('5.2 and 2.8 a replica is copied and streams through its slot, with the pas
 })
 
 test('2.13 a change that needs a restart is pending until then, with old and new value', async () => {
-  const first = await primary()
+  const first = await herd.primary()
   first.change({ parameters: { max_connections: 120, work_mem: '5MB' } })
   await first.configuration.apply({ force: false }, never)
   assert.deepEqual(first.configuration.pendingRestart, { max_connections: { old_value: '100', new_value: '120' } })
@@ -128,38 +95,4 @@ test('2.13 a change that needs a restart is pending until then, with old and new
   assert.deepEqual(first.configuration.pendingRestart, {
     shared_buffers: { old_value: '8MB', new_value: '9MB' },
   })
-})
-
-test('6.5 a diverged primary is rewound and follows; the note of the work is gone', async () => {
-  const first = await primary()
-  const second = await replicaOf(first, 'node-2')
-  await until(async () => (await first.ask('SELECT count(*)::int FROM pg_stat_replication')) === 1, 'it streams')
-  assert.equal(await second.server.promote(10_000, never), 'promoted')
-  await second.server.checkpoint(never)
-  await first.ask('CREATE TABLE public.lost (i int)')
-  await second.ask('CREATE TABLE public.kept (i int)')
-  assert.ok(await first.rewind.canRewind(never))
-  await first.server.stop({ mode: 'fast', checkpoint: false, limitMs: null }, never)
-  const local = await first.rewind.localPosition(never)
-  assert.equal(local?.timeline, 1)
-  assert.equal(local.inRecovery, false)
-  const end = await first.rewind.shutdownCheckpointEnd(local, never)
-  assert.ok(end > local.lsn && end < local.lsn + 200)
-  const source = await first.rewind.source(second.upstream, never)
-  assert.equal(source.kind, 'primary')
-  if (source.kind !== 'primary') return
-  assert.equal(source.timeline, 2)
-  assert.equal(source.history[0]?.timeline, 1)
-  assert.ok(source.history[0].switchpoint < local.lsn)
-
-  assert.deepEqual(await first.rewind.rewind(second.upstream, never), { kind: 'done' }, first.log.lines.join('\n'))
-  assert.ok(!(await exists(join(first.root, '.data.unfinished'))))
-  await second.ask(`SELECT pg_create_physical_replication_slot('node_1', true)`)
-  const request = { upstream: second.upstream, role: 'replica', timeoutMs: null, reload: false } as const
-  assert.equal(await first.server.follow(request, never), 'running', first.log.lines.join('\n'))
-  await until(
-    async () => (await first.ask(`SELECT to_regclass('public.kept')::text`)) === 'public.kept',
-    'it has the new history',
-  )
-  assert.equal(await first.ask(`SELECT to_regclass('public.lost')::text`), null)
 })

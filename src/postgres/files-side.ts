@@ -63,6 +63,7 @@ export function createFilesSide(deps: FilesSideDependencies): FilesSide {
     ...shared,
     guard,
     majorVersion: () => configuration.majorVersion(),
+    configureAsStandby: (upstream, signal) => configuration.configureAsStandby(upstream, signal),
     recoveryConfRestoreCommand: () => valueOf(configuration.recoveryConf, 'restore_command') ?? null,
   })
   return {

@@ -87,6 +87,8 @@ export interface Configuration extends Omit<ServerFiles, 'archiveReadySegments'>
   ): Promise<RecoveryDifference>
   /** While a custom bootstrap runs access and recovery are provisional. */
   beginCustomBootstrap(custom: CustomBootstrap): void
+  /** Writes B.conf as for a standby, but nothing that would make the server one: pg_rewind reads restore_command there. */
+  configureAsStandby(upstream: Upstream, signal: AbortSignal): Promise<void>
   /** Puts exactly these settings in place. */
   putExactRecovery(values: Parameters): Promise<void>
   /** Brings back missing configuration after a copy, and removes the trigger file that came along (spec 2.1, 4.2). */
@@ -349,6 +351,11 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
     })
   }
 
+  function settingsFor(upstream: Upstream | null, version: ServerVersion): RecoverySettings {
+    const { recoveryConf } = inForce()
+    return followSettings(upstream, { config: config(), recoveryConf, version, useSlots: deps.settings().useSlots })
+  }
+
   function observedReceiver(observation: Observation | null) {
     const receiver = observation?.walReceiver
     return receiver ? { slotName: receiver.slotName, conninfo: receiver.conninfo ?? null } : null
@@ -380,10 +387,13 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
 
     async putRecoverySettings(upstream: Upstream | null, _role: StandbyRole, signal) {
       const version = await exactVersion(signal)
-      const { recoveryConf } = inForce()
-      const { useSlots } = deps.settings()
-      recovery = followSettings(upstream, { config: config(), recoveryConf, version, useSlots })
+      recovery = settingsFor(upstream, version)
       await putRecoveryFiles(recovery, dataDir(), version, passwordFile)
+    },
+
+    async configureAsStandby(upstream, signal) {
+      recovery = settingsFor(upstream, await exactVersion(signal))
+      await writeMain(memory.role, signal)
     },
 
     async putExactRecovery(values) {
@@ -424,13 +434,7 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
       const version = await exactVersion(signal)
       const current = config()
       if (!(await hasStandbySignal(dataDir(), version))) return 'restart'
-      const { recoveryConf } = inForce()
-      const wanted = followSettings(upstream, {
-        config: current,
-        recoveryConf,
-        version,
-        useSlots: deps.settings().useSlots,
-      })
+      const wanted = settingsFor(upstream, version)
       const settings = await watch.current(current, version, signal)
       if (settings === 'restart') return 'restart'
       if (settings === 'unknown') return 'none'

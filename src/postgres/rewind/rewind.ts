@@ -24,6 +24,8 @@ export interface RewindDependencies extends RewindTools {
   readonly majorVersion: () => ServerVersion
   readonly note: () => WorkNote
   readonly guard: StartGuard
+  /** Writes the files of a standby of this server: a former primary's name no restore_command. */
+  readonly configureAsStandby: (upstream: Upstream, signal: AbortSignal) => Promise<void>
 }
 
 /** Taking a diverged server back into the history of another one (spec postgres.md 6). Whether to, is decided in ha/. */
@@ -98,6 +100,7 @@ export function createRewind(deps: RewindDependencies): Rewind {
     if (found.kind === 'in-recovery') return { kind: 'postponed', reason: 'is_in_recovery=true' }
     if (found.kind === 'unreachable') return { kind: 'postponed', reason: found.reason }
     await archiveReadySegments(deps, signal)
+    await deps.configureAsStandby(upstream, signal)
     return execute(upstream, source, found.timeline, signal)
   }
 
