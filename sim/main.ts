@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
-import { countByKind, type RunRequest, type RunResult, runSeed } from './run.ts'
-import { shrink } from './shrink.ts'
 import { forbidAmbientInputs } from './engine/ambient.ts'
 import { useLightAbortSignals } from './engine/light-abort.ts'
+import { countByKind, type RunRequest, type RunResult, runSeed } from './run.ts'
+import { shrink } from './shrink.ts'
 
 const USAGE = `Runs clusters of the real decision code in a virtual world with faults, and checks that the invariants hold.
 

@@ -1,8 +1,9 @@
+import { lsn } from '../../src/cluster/lsn.ts'
+import { type ClusterView, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { requestSwitchover } from '../faults/operator.ts'
 import { bootHost, crashHost } from '../faults/processes.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import { type Filters, overriding } from '../world/filters.ts'
-import { KEYS, type ClusterView, viewFromKeys } from '../../src/cluster/view.ts'
 
 /** Who may be promoted is not looked at: every member believes itself a voter. */
 const EVERYBODY_VOTES: Partial<Filters> = {
@@ -73,7 +74,7 @@ export const candidateDies: Scenario = {
                       kind: 'reachable',
                       name: answer.name,
                       inRecovery: true,
-                      lsn: Number.MAX_SAFE_INTEGER as typeof neverAhead,
+                      lsn: lsn(Number.MAX_SAFE_INTEGER),
                       role: 'replica',
                       timeline: null,
                       tags: {},
@@ -91,13 +92,11 @@ export const candidateDies: Scenario = {
     requestSwitchover(world, leader, candidate)
     await stage.until('the primary has stopped', () => !leader.server.isWritable)
     crashHost(world, candidate)
-    await stage.until('somebody is the primary', () => world.singleWriter.writers().length === 1, 90_000)
+    await stage.until('somebody is the primary', () => world.singleWriter.writers().length === 1, 12_000)
     bootHost(world, candidate)
     await stage.settled()
   },
 }
-declare const neverAhead: import('../../src/cluster/lsn.ts').Lsn
-
 export const standbyReconnects: Scenario = {
   name: 'a synchronous standby reconnects in the second in which the primary dies',
   config: { synchronous_mode: true },

@@ -1,5 +1,6 @@
 import type { ClusterView } from '../../src/cluster/view.ts'
 import { KEYS } from '../../src/cluster/view.ts'
+import type { Dcs } from '../../src/ports/dcs.ts'
 import { requestSwitchover } from '../faults/operator.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario, Stage } from '../scenario.ts'
@@ -7,7 +8,6 @@ import type { StoreTrouble } from '../store/service.ts'
 import { STORE } from '../store/service.ts'
 import { overriding } from '../world/filters.ts'
 import type { Host } from '../world/host.ts'
-import type { Dcs } from '../../src/ports/dcs.ts'
 import { DEAF_PEERS } from './blind.ts'
 
 /** An answer that says nothing is taken for "somebody else has the lock". */
@@ -57,6 +57,7 @@ export const halfAnAnswer = answered('half a JSON document')
 
 export const forbidden: Scenario = {
   name: 'the store answers 403 to a renewal',
+  options: { store: { sessions: 'per-key', tellsAll: false, watchDelayMs: 5 } },
   guard: {
     name: 'a refused renewal ends the primary before another one begins',
     out: {

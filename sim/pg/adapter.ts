@@ -49,6 +49,7 @@ export class SimPostgres implements Postgres {
   readonly #unsubscribe: () => void
   #seen: Promise<ObservationOutcome> | null = null
   #launchCancelled = false
+  #identifier: string | null = null
 
   /** Adopts what it finds, as an agent does that starts beside a server (spec ha.md 1.4). */
   constructor(local: Local) {
@@ -125,10 +126,13 @@ export class SimPostgres implements Postgres {
   }
 
   async systemIdentifier(signal: AbortSignal): Promise<string | null> {
-    return (await this.controlData(signal))?.systemIdentifier ?? null
+    this.#identifier ??= (await this.controlData(signal))?.systemIdentifier ?? null
+    return this.#identifier
   }
 
-  forgetSystemIdentifier(): void {}
+  forgetSystemIdentifier(): void {
+    this.#identifier = null
+  }
 
   async hasRecoverySignal(): Promise<boolean> {
     return this.#local.server.files?.standbySignal ?? false
@@ -288,6 +292,7 @@ export class SimPostgres implements Postgres {
   async clone(request: CloneRequest, signal: AbortSignal): Promise<boolean> {
     const source = this.#serverOf(request.source)
     this.setState('creating replica')
+    this.#identifier = null
     const made = source !== null && (await baseBackup(this.#local, source, signal))
     this.setState('stopped')
     if (made) this.role = 'replica'

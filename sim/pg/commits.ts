@@ -1,6 +1,6 @@
 import { type Lsn, lsn } from '../../src/cluster/lsn.ts'
 import type { Postmaster } from './postmaster.ts'
-import { confirmedLsn, parseSyncRule, type SyncRule, syncStates, type Standby } from './sync-names.ts'
+import { confirmedLsn, parseSyncRule, type Standby, type SyncRule, syncStates } from './sync-names.ts'
 
 interface Waiter {
   readonly end: Lsn

@@ -1,11 +1,11 @@
-import { callWorld } from '../engine/call.ts'
-import { type Branch, commonPoint, FIRST_LSN } from './wal.ts'
 import { timeline } from '../../src/cluster/timeline.ts'
 import type { RewindOutcome } from '../../src/ports/postgres.ts'
+import { callWorld } from '../engine/call.ts'
 import type { Local } from './context.ts'
 import { copiedDataFiles, newDataFiles } from './data.ts'
 import type { PgServer } from './server.ts'
 import { duration } from './surroundings.ts'
+import { type Branch, commonPoint, FIRST_LSN } from './wal.ts'
 
 const LOOK_MS = 500
 

@@ -1,7 +1,7 @@
-import { ZERO_LSN } from '../../src/cluster/lsn.ts'
+import { maxLsn, ZERO_LSN } from '../../src/cluster/lsn.ts'
+import { slotName } from '../../src/cluster/slot-name.ts'
 import type { Instant } from '../../src/cluster/time.ts'
 import { UNKNOWN_TIMELINE } from '../../src/cluster/timeline.ts'
-import { slotName } from '../../src/cluster/slot-name.ts'
 import type { Observation, WalSender } from '../../src/ports/postgres.ts'
 import type { Postmaster } from './postmaster.ts'
 
@@ -15,6 +15,7 @@ export function observation(postmaster: Postmaster, at: Instant): Observation {
     inRecovery,
     timeline: inRecovery ? UNKNOWN_TIMELINE : branch.timeline,
     primaryLsn: inRecovery ? ZERO_LSN : lsn,
+    insertLsn: inRecovery ? ZERO_LSN : maxLsn(postmaster.commits.insertLsn, lsn),
     receivedLsn: inRecovery && receiver.everStreamed ? lsn : ZERO_LSN,
     replayedLsn: inRecovery ? postmaster.replayLsn : ZERO_LSN,
     replayedAt: null,

@@ -5,6 +5,7 @@ import { askServer, type Local, pause, waitUntil } from './context.ts'
 /** `pg_ctl_timeout`. */
 export const DEFAULT_START_MS = 60_000
 const POLL_MS = 100
+const IMMEDIATE_STOP_MS = 5000
 
 /** Launches the server with the files as they are and waits for it. */
 export async function startServer(local: Local, timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome> {
@@ -23,8 +24,10 @@ export async function stopServer(local: Local, request: StopRequest, signal: Abo
   const { server, clock } = local
   const began = clock.now()
   const gone = (): boolean => server.postmaster === null
+  // An immediate stop does not wait for a suspended postmaster.
+  const limitMs = request.limitMs ?? (request.mode === 'immediate' ? IMMEDIATE_STOP_MS : null)
   const within = (): { readonly signal: AbortSignal; readonly deadline?: ReturnType<typeof later> } =>
-    request.limitMs === null ? { signal } : { signal, deadline: later(began, request.limitMs) }
+    limitMs === null ? { signal } : { signal, deadline: later(began, limitMs) }
   const safe = oncePoint(request.onSafePoint)
   if (server.postmaster !== null && request.checkpoint && server.postmaster.phase === 'ready')
     await takeCheckpoint(local, within())

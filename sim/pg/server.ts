@@ -1,5 +1,5 @@
-import { Disk } from './disk.ts'
 import type { DataFiles } from './data.ts'
+import { Disk } from './disk.ts'
 import { Postmaster } from './postmaster.ts'
 import type { PgSurroundings } from './surroundings.ts'
 

@@ -99,8 +99,8 @@ export class StoreTree {
 
   /** Everything is lost, sessions as well. */
   wipe(): void {
-    for (const id of [...this.#sessions.keys()]) this.revoke(id)
-    for (const key of [...this.#keys.keys()]) this.delete(key, null)
+    for (const id of this.#sessions.keys()) this.revoke(id)
+    for (const key of this.#keys.keys()) this.delete(key, null)
   }
 
   /** A backup is put back: old values, old versions again, and every session in it lives for a full ttl. */

@@ -1,14 +1,13 @@
-import { primaryStopLimitMs } from '../cluster/settings.ts'
-import { syncMode } from '../cluster/settings.ts'
-import { setNames } from './sync/names.ts'
+import { primaryStopLimitMs, syncMode } from '../cluster/settings.ts'
 import type { ShutdownPositions, StopMode } from '../ports/postgres.ts'
-import { deadlineEvent } from './waiting.ts'
 import { forgetLease } from './lease.ts'
 import { releaseLock, renewLock } from './lock.ts'
 import { repairDivergence, requestDivergenceCheck } from './rewind.ts'
 import { successorHas } from './successors.ts'
+import { setNames } from './sync/names.ts'
 import { chooseUpstream } from './upstream.ts'
 import { freshCycle } from './view-loading.ts'
+import { deadlineEvent } from './waiting.ts'
 import { type Cycle, did, type Ha, holdsLock } from './world.ts'
 
 /** Why and how a primary is stopped (spec ha.md 10.1). */

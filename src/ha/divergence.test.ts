@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lsn } from '../cluster/lsn.ts'
-import { timeline, type TimelineSwitch } from '../cluster/timeline.ts'
+import { type TimelineSwitch, timeline } from '../cluster/timeline.ts'
 import { compareHistories, historyExcerpt } from './divergence.ts'
 
 /** Timeline 1 ended at 100, timeline 2 at 200; the leader is on 3. */

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from '../cluster/json.ts'
 import { type Lsn, parseLsn } from '../cluster/lsn.ts'
-import { elapsedMs, later, LONG_AGO } from '../cluster/time.ts'
+import { elapsedMs, LONG_AGO, later } from '../cluster/time.ts'
 import { type ClusterView, failsafeMembers, isLocked } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
 import { observation } from './facts.ts'

@@ -1,9 +1,10 @@
 import { pending } from '../cluster/failover-request.ts'
 import { lockOwner } from '../cluster/view.ts'
-import { isPrimary } from './facts.ts'
 import { demote } from './demotion.ts'
+import { isPrimary } from './facts.ts'
 import { handleRequestAsLeader } from './failover-request.ts'
 import { follow } from './follow.ts'
+import { endIdlePrimary } from './idle-primary.ts'
 import { deleteLock, renewLockWithStatus } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { checkpointAfterPromotion } from './post-promotion.ts'
@@ -30,7 +31,7 @@ async function withLock(c: Cycle): Promise<CycleResult> {
   const answer = await renewLockWithStatus(c)
   if (answer === 'unknown') return storeOutage(c)
   if (answer === 'refused') return renewalRefused(c)
-  return asLockOwner(c)
+  return (await endIdlePrimary(c)) ?? asLockOwner(c)
 }
 
 /** The store says that the lock is somebody else's, or gone for good: this server must not be a primary any more. */

@@ -8,4 +8,5 @@ export function isLeader(ha: Ha): boolean {
 
 export function forgetLease(ha: Ha): void {
   ha.memory.lease.until = LONG_AGO
+  ha.memory.lease.taken = false
 }

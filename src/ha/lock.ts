@@ -1,5 +1,5 @@
 import type { Lsn } from '../cluster/lsn.ts'
-import { later, LONG_AGO } from '../cluster/time.ts'
+import { later } from '../cluster/time.ts'
 import type { Lease, StoreOutcome } from '../ports/dcs.ts'
 import { forgetLease } from './lease.ts'
 import { publishMember } from './member-key.ts'
@@ -14,7 +14,7 @@ import { type Cycle, did, type Ha, inStore } from './world.ts'
 function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutcome<Lease>['kind'] {
   const { lease, settings } = ha.memory
   if (outcome.kind === 'done') lease.until = later(outcome.value.sentAt, settings.ttlMs)
-  if (outcome.kind === 'refused') lease.until = LONG_AGO
+  if (outcome.kind === 'refused') forgetLease(ha)
   ha.world.journal.record({
     kind: 'asked',
     what,
@@ -26,6 +26,7 @@ function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutc
 export async function acquireLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
   const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget)))
   if (answer === 'done') {
+    c.memory.lease.taken = true
     restartRetention(c)
     await c.world.fence.keepAlive(c.memory.lease.until)
   }
@@ -48,7 +49,9 @@ export async function renewLockWithStatus(c: Cycle): Promise<StoreOutcome<Lease>
 
 /** Writes the leader key whoever has it: the end of a bootstrap, when nobody else can. */
 export async function takeLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
-  return remember(c, 'take lock', await inStore(c, (budget) => c.world.dcs.take(budget)))
+  const answer = remember(c, 'take lock', await inStore(c, (budget) => c.world.dcs.take(budget)))
+  if (answer === 'done') c.memory.lease.taken = true
+  return answer
 }
 
 /** Gives the key back if it is ours; before that, says how far the WAL goes. */

@@ -6,7 +6,7 @@ import type { StoreEvent } from '../ports/dcs.ts'
 import { runCycle } from './cycle.ts'
 import { type CycleResult, isHeartbeat } from './messages.ts'
 import { raceBackoffLeftMs } from './race.ts'
-import { withBudget, type Ha } from './world.ts'
+import { type Ha, withBudget } from './world.ts'
 
 /** While PostgreSQL is coming up nothing tells us when it is there: look again after so long. */
 const STARTING_LOOK_MS = 250

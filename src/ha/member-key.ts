@@ -1,8 +1,8 @@
 import { isStarting } from '../cluster/instance.ts'
 import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Tags } from '../cluster/tags.ts'
-import type { Observation } from '../ports/postgres.ts'
 import type { StoreOutcome } from '../ports/dcs.ts'
+import type { Observation } from '../ports/postgres.ts'
 import { isLeader } from './lease.ts'
 import { type Ha, inStore } from './world.ts'
 

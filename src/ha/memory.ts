@@ -15,6 +15,7 @@ export interface Memory {
   settings: ClusterSettings
   readonly store: StoreMemory
   readonly lease: LeaseMemory
+  readonly idleness: IdlenessMemory
   readonly own: OwnPosition
   readonly race: RaceMemory
   readonly recovery: RecoveryMemory
@@ -46,6 +47,15 @@ export interface StoreMemory {
 export interface LeaseMemory {
   /** This member is the leader until then. */
   until: Instant
+  /** This agent took the lock itself; else it only found its name in the store, as after a restart or a restored backup. */
+  taken: boolean
+}
+
+export interface IdlenessMemory {
+  /** Since when the lock holder serves nobody; `null`: it does. */
+  since: Instant | null
+  /** How far its WAL was on the disk at the last look. */
+  flushedLsn: Lsn | null
 }
 
 export interface OwnPosition {
@@ -126,7 +136,8 @@ export function newMemory(dynamicConfig: JsonObject, timing: Timing = DEFAULT_TI
     timing,
     settings: clusterSettings(dynamicConfig, timing),
     store: { view: null, viewAt: LONG_AGO, lastSeen: 0, lockedView: null },
-    lease: { until: LONG_AGO },
+    lease: { until: LONG_AGO, taken: false },
+    idleness: { since: null, flushedLsn: null },
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },
     race: { backoffSince: null, releasedAt: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },

@@ -1,10 +1,11 @@
-import { beginPromotion } from './promotion.ts'
 import { demote } from './demotion.ts'
 import { isPrimary } from './facts.ts'
 import { forgetFailsafe } from './failsafe.ts'
+import { objectionToFoundLock } from './found-lock.ts'
 import { maintainHistory } from './history.ts'
 import { releaseLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
+import { beginPromotion } from './promotion.ts'
 import { prepareSyncForPromotion, syncStep } from './sync/step.ts'
 import type { Cycle } from './world.ts'
 
@@ -44,6 +45,11 @@ export async function enforcePrimary(c: Cycle, reasons: PrimaryReasons): Promise
   if (postgres.role === 'primary' || postgres.role === 'promoted') {
     await syncStep(c)
     return reasons.already
+  }
+  const objection = memory.lease.taken ? null : await objectionToFoundLock(c)
+  if (objection !== null) {
+    await releaseLock(c, c.signal)
+    return result('lock-released-found', objection)
   }
   if ((await prepareSyncForPromotion(c)) === 'refused') return result('promotion-postponed-sync')
   forgetFailsafe(c)

@@ -5,15 +5,16 @@ import { isPrimary, observation, ownLsn } from './facts.ts'
 import { settleRequest } from './failover-race.ts'
 import { follow } from './follow.ts'
 import { amHealthiest } from './healthiest.ts'
-import { enforcePrimary } from './primary-role.ts'
+import { locked } from './leader.ts'
 import { acquireLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
+import { enforcePrimary } from './primary-role.ts'
 import { requestDivergenceCheck } from './rewind.ts'
 import { enforceStandbyLeader } from './standby-leader.ts'
 import { storeOutage } from './store-outage.ts'
 import { reloadView } from './view-loading.ts'
 import { deadlineEvent } from './waiting.ts'
-import type { Cycle } from './world.ts'
+import { type Cycle, holdsLock } from './world.ts'
 
 /** A member that may not take over waits so long for somebody who may, before it decides whom to follow. */
 const ANOTHER_LEADER_MS = 2000
@@ -26,8 +27,10 @@ export async function race(c: Cycle): Promise<CycleResult> {
   const answer = await acquireLock(c)
   if (answer === 'unknown') return storeOutage(c)
   if (answer === 'refused') {
-    const reasons = { demoting: result('demoted-race-lost'), following: result('follow-race-lost') }
-    return follow(c, { ...reasons, refresh: true })
+    // What we read before may have been old: a primary whose own key is there after all has not lost anything.
+    await reloadView(c)
+    if (holdsLock(c)) return locked(c)
+    return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
   }
   await settleRequest(c)
   await reloadView(c)

@@ -1,6 +1,6 @@
 import { syncMode } from '../cluster/settings.ts'
-import { isNosync } from '../cluster/tags.ts'
 import { isVoter } from '../cluster/sync-state.ts'
+import { isNosync } from '../cluster/tags.ts'
 import { later } from '../cluster/time.ts'
 import { lockOwner } from '../cluster/view.ts'
 import type { StartOutcome } from '../ports/postgres.ts'

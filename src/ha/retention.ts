@@ -1,8 +1,8 @@
-import { streams } from '../cluster/member.ts'
 import { isObject } from '../cluster/json.ts'
+import { streams } from '../cluster/member.ts'
 import { slotName } from '../cluster/slot-name.ts'
-import { elapsedMs } from '../cluster/time.ts'
 import { isNostream } from '../cluster/tags.ts'
+import { elapsedMs } from '../cluster/time.ts'
 import type { Cycle } from './world.ts'
 
 /**

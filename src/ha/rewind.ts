@@ -1,9 +1,9 @@
-import { isVersionBelow, type Member } from '../cluster/member.ts'
 import { printLsn } from '../cluster/lsn.ts'
+import { isVersionBelow, type Member } from '../cluster/member.ts'
 import type { Upstream } from '../ports/postgres.ts'
+import { cloneAndFollow } from './clone.ts'
 import { compareHistories, historyExcerpt } from './divergence.ts'
 import { type CycleResult, result } from './messages.ts'
-import { cloneAndFollow } from './clone.ts'
 import { divergenceSource, upstreamName } from './upstream.ts'
 import { type Cycle, did, type Ha, withBudget } from './world.ts'
 

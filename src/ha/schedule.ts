@@ -1,5 +1,5 @@
-import { epochMs, parseTimestamp } from '../cluster/timestamp.ts'
 import { later } from '../cluster/time.ts'
+import { epochMs, parseTimestamp } from '../cluster/timestamp.ts'
 import type { Cycle } from './world.ts'
 
 /** What is to be done about something planned for a moment (spec ha.md 13.2). */

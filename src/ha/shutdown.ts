@@ -1,6 +1,6 @@
 import { primaryStopLimitMs } from '../cluster/settings.ts'
-import type { ShutdownPositions } from '../ports/postgres.ts'
 import { EMPTY_VIEW, lockOwner } from '../cluster/view.ts'
+import type { ShutdownPositions } from '../ports/postgres.ts'
 import { isLeader } from './lease.ts'
 import { deleteLock } from './lock.ts'
 import { publishMember } from './member-key.ts'
@@ -8,7 +8,7 @@ import { asAsynchronous } from './restart.ts'
 import { writeLastLsn } from './status.ts'
 import { successorHas } from './successors.ts'
 import { newCycle } from './view-loading.ts'
-import { type Ha, did } from './world.ts'
+import { did, type Ha } from './world.ts'
 
 /** The agent ends in good order (spec ha.md 20). Call it when no cycle runs any more. */
 export async function shutdown(ha: Ha, signal: AbortSignal): Promise<void> {

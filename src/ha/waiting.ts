@@ -1,5 +1,5 @@
-import type { StoreEvent } from '../ports/dcs.ts'
 import { later } from '../cluster/time.ts'
+import type { StoreEvent } from '../ports/dcs.ts'
 import type { Ha } from './world.ts'
 
 /** Waits for one of these events in the store, at most `limitMs`. */

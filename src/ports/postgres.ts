@@ -90,6 +90,8 @@ export interface Observation {
   readonly timeline: Timeline
   /** Flush position of a primary; 0 in recovery. */
   readonly primaryLsn: Lsn
+  /** How far a primary has written in memory; 0 in recovery. Ahead of the flush position for long: the disk hangs. */
+  readonly insertLsn?: Lsn
   readonly receivedLsn: Lsn
   readonly replayedLsn: Lsn
   readonly replayedAt: string | null

@@ -1,6 +1,6 @@
 import { NameSet } from '../../cluster/name-set.ts'
-import { printStandbyNames } from '../../cluster/standby-names.ts'
 import { minimumSync, syncMode } from '../../cluster/settings.ts'
+import { printStandbyNames } from '../../cluster/standby-names.ts'
 import type { Cycle } from '../world.ts'
 import { isQuorumActive } from './active.ts'
 import { deleteSync, knownSync, votersOf, writeSync } from './key.ts'

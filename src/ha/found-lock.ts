@@ -1,0 +1,29 @@
+import { memberNamed } from '../cluster/view.ts'
+import { isElectable } from './election.ts'
+import { askPeers } from './peer-limits.ts'
+import { addressOf } from './successors.ts'
+import { isSyncActive } from './sync/active.ts'
+import type { Cycle } from './world.ts'
+
+/**
+ * The store says that the lock is ours, but this agent did not win it: it was restarted, or somebody put an old copy
+ * of the store back. Then no race has shown that nobody else is a primary, so that is asked before promoting.
+ * @returns what speaks against a promotion; `null`: nothing known
+ */
+export async function objectionToFoundLock(c: Cycle): Promise<string | null> {
+  const { name, log } = c.world
+  if (isSyncActive(c) && !isElectable(c.view.sync, name)) return 'this member was not a synchronous standby'
+  const names = new Set([...c.view.members, ...(c.memory.store.lockedView?.members ?? [])].map((member) => member.name))
+  names.delete(name)
+  const known = [...names].map(
+    (other) => memberNamed(c.view, other) ?? memberNamed(c.memory.store.lockedView ?? c.view, other),
+  )
+  const answers = await askPeers(
+    c,
+    known.flatMap((member) => (member ? addressOf(member) : [])),
+  )
+  const alive = answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)
+  if (!alive) return null
+  log.warning(`Primary (${alive.name}) is still alive`)
+  return `${alive.name} is still a primary`
+}
