@@ -21,7 +21,7 @@ export function stagePrograms(checkout: string, folder: string, user: ServerUser
   for (const file of ['dist/matriarch.cjs', 'dist/matriarchctl.cjs']) {
     if (!existsSync(join(checkout, file))) throw new Error(`${file} is missing, run: npm ci && npm run build`)
   }
-  for (const part of ['bin', 'dist']) cpSync(join(checkout, part), join(folder, part), { recursive: true })
+  for (const part of ['bin', 'dist', 'fence']) cpSync(join(checkout, part), join(folder, part), { recursive: true })
   return {
     agent: join(folder, 'bin', 'matriarch'),
     ctl: join(folder, 'bin', 'matriarchctl'),
