@@ -136,7 +136,11 @@ export class SimDcs implements Dcs {
 
   writeSync(state: SyncWrite, version: Version | null, budget: Budget): Promise<StoreOutcome<Version | null>> {
     const text = printJson(printSyncState(state.leader, state.voters, state.quorum))
-    return this.#compareAndSet(KEYS.sync, text, version, budget)
+    if (version !== null) return this.#compareAndSet(KEYS.sync, text, version, budget)
+    return this.#ask<Version | null>(budget, (tree) => {
+      if (tree.keys.has(KEYS.sync)) return refused('it exists')
+      return done(this.#put(tree, KEYS.sync, text, false))
+    })
   }
 
   deleteSync(version: Version | null, budget: Budget): Promise<StoreOutcome> {

@@ -66,7 +66,7 @@ export class StoreTree {
     this.#revision++
     const stored: StoredValue = { text, version: version(String(this.#revision)), session }
     this.#replace(new Map(this.#keys).set(key, stored))
-    this.#tell(key, before ? 'changed' : 'created', author)
+    if (before?.text !== text) this.#tell(key, before ? 'changed' : 'created', author)
     return stored.version
   }
 

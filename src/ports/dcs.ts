@@ -47,7 +47,7 @@ export interface Dcs {
   acquire(budget: Budget): Promise<StoreOutcome<Lease>>
   /**
    * Prolongs the lock that `view` shows as ours; re-creates a key that has vanished. `refused`: it belongs to
-   * somebody else, or the store forbids it.
+   * somebody else, and nothing but that: a store that forbids it or fails says nothing about the owner (spec dcs.md 6.4).
    */
   renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>>
   /** Writes the leader key whoever has it; only at the end of a bootstrap. */
@@ -70,7 +70,10 @@ export interface Dcs {
     budget: Budget,
   ): Promise<StoreOutcome>
   writeConfig(document: JsonObject, version: Version | null, budget: Budget): Promise<StoreOutcome>
-  /** @returns the version of the value written, for the next compare-and-set */
+  /**
+   * @param version `null` here means that there was no key: `refused` when there is one now (spec dcs.md 6.2)
+   * @returns the version of the value written, for the next compare-and-set
+   */
   writeSync(state: SyncWrite, version: Version | null, budget: Budget): Promise<StoreOutcome<Version | null>>
   deleteSync(version: Version | null, budget: Budget): Promise<StoreOutcome>
   /** Writes `initialize`; with `createOnly` it is `refused` when the key exists. */
