@@ -10,7 +10,7 @@ import type { Member } from '../../lab/member.ts'
 import { freePorts } from '../../lab/ports.ts'
 import type { Exit } from '../../lab/processes.ts'
 import { serverUser } from '../../lab/server-user.ts'
-import { until } from '../../lab/wait.ts'
+import { sleep, until } from '../../lab/wait.ts'
 import { Writer } from '../../lab/writer.ts'
 import { assertLeads, assertNoBug, assertNothingLost } from '../support/looks.ts'
 import { story, withLogs } from '../support/story.ts'
@@ -46,6 +46,7 @@ beforeEach(async () => {
 
 /** Whatever goes wrong with another member, the primary and its clients must not notice. */
 afterEach(async () => {
+  await sleep(700)
   await writer.stop()
   assertNothingLost(await writer.account())
   const gap = longestGap(writer.acknowledged, begunAt)
