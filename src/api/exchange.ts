@@ -43,16 +43,18 @@ const LOGGED_TARGET_MAX = 500
 export function serve(request: IncomingMessage, response: ServerResponse, service: Service, mayKeep: boolean): void {
   const started = service.clock.now()
   if (!mayKeep || !isKept(request, service)) response.shouldKeepAlive = false
+  const client = clientAddress(request.socket.remoteAddress)
   const finish = (answer: ApiResponse): void => {
     send(request, response, answer, service)
-    logRequest(request, answer.status, elapsedMs(started, service.clock.now()), service)
+    logRequest(request, client, answer.status, elapsedMs(started, service.clock.now()), service)
   }
   try {
     const answer = answerTo(request, response, service)
-    if (answer instanceof Promise) answer.then(finish, (error: unknown) => finish(failed(request, error, service)))
+    if (answer instanceof Promise)
+      answer.then(finish, (error: unknown) => finish(failed(request, client, error, service)))
     else finish(answer)
   } catch (error) {
-    finish(failed(request, error, service))
+    finish(failed(request, client, error, service))
   }
 }
 
@@ -155,7 +157,8 @@ async function readBody(message: IncomingMessage, { readsBody }: Route): Promise
   if (Number(message.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return { kind: 'too-large' }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of message) {
+  // Leaving the loop must not close the connection: the answer has to go out on it.
+  for await (const chunk of message.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length
     if (size > BODY_BYTES_MAX) return { kind: 'too-large' }
     chunks.push(chunk as Buffer)
@@ -163,10 +166,11 @@ async function readBody(message: IncomingMessage, { readsBody }: Route): Promise
   return { kind: 'bytes', bytes: Buffer.concat(chunks) }
 }
 
-function failed(request: IncomingMessage, error: unknown, { log }: Service): ApiResponse {
-  const { remoteAddress, remotePort } = request.socket
+function failed(request: IncomingMessage, client: string, error: unknown, { log }: Service): ApiResponse {
+  // Nobody is left to hear it.
   if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return bare(400)
-  log.warning(`Exception happened during processing of request from ${clientAddress(remoteAddress)}:${remotePort}`)
+  const port = request.socket?.remotePort ?? 'closed'
+  log.warning(`Exception happened during processing of request from ${client}:${port}`)
   log.error(`${request.method} request failed`, error)
   return errorPage(500)
 }
@@ -197,9 +201,14 @@ function send(request: IncomingMessage, response: ServerResponse, answer: ApiRes
   response.end(shown.body)
 }
 
-function logRequest(request: IncomingMessage, status: number, latencyMs: number, { log }: Service): void {
+function logRequest(
+  request: IncomingMessage,
+  client: string,
+  status: number,
+  latencyMs: number,
+  { log }: Service,
+): void {
   const target = (request.url ?? '').slice(0, LOGGED_TARGET_MAX)
   const line = `${request.method} ${target} HTTP/${request.httpVersion}`
-  const client = clientAddress(request.socket.remoteAddress)
   log.debug(`API thread: ${client} - - "${line}" ${status} - latency: ${latencyMs.toFixed(3)} ms`)
 }

@@ -52,6 +52,8 @@ export function createProtocol(material: TlsMaterial | null, service: Service): 
   return {
     fingerprint: material?.fingerprint ?? 'plain',
     take: (socket) => {
+      // Half a TLS connection has no use, and would never be closed.
+      if (material) socket.allowHalfOpen = false
       server.emit('connection', socket)
     },
     retire: () => {

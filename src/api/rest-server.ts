@@ -10,7 +10,7 @@ import { clientAddress } from './access.ts'
 import { Allowlist, type Names } from './allowlist.ts'
 import type { Service } from './exchange.ts'
 import { headerSettings } from './headers.ts'
-import { listen } from './listen.ts'
+import { listen, parseListen } from './listen.ts'
 import { Observer } from './observer.ts'
 import { createProtocol, type Protocol } from './protocol.ts'
 import { StatusText } from './status-text.ts'
@@ -38,8 +38,8 @@ const CONNECTIONS_PER_CLIENT_MAX = 512
 /** The REST server of one member: spec rest-api.md. It reads state, hands requests to the agent and decides nothing. */
 export class RestServer {
   readonly #service: Service
-  readonly #connections = new Map<string, number>()
-  #open = 0
+  readonly #sockets = new Set<Socket>()
+  readonly #perClient = new Map<string, number>()
   #protocol: Protocol | null = null
   #listener: Server | null = null
   /** What is bound, as configured. */
@@ -86,6 +86,8 @@ export class RestServer {
     await Promise.race([closed, clock.sleep(graceMs, grace.signal)])
     grace.done()
     this.#protocol?.destroy()
+    // Those whose handshake has not ended are known to nobody else.
+    for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 
@@ -117,7 +119,9 @@ export class RestServer {
     if (old?.listening && this.#bound === config.listen) return addressOf(old)
     const options = { backlog: config.requestQueueSize, onConnection: (socket: Socket) => this.#accept(socket) }
     let outcome = await listen(config.listen, options)
-    if (outcome.kind === 'failed' && outcome.isTaken && old?.listening) {
+    const held = old?.listening ? addressOf(old) : null
+    const isInTheWay = held?.kind === 'listening' && held.port === parseListen(config.listen)?.port
+    if (outcome.kind === 'failed' && outcome.isTaken && old && isInTheWay) {
       // The old socket may be what is in the way: `*:8008` and `10.0.0.1:8008` cannot be bound at the same time.
       old.close()
       outcome = await listen(config.listen, options)
@@ -135,21 +139,21 @@ export class RestServer {
 
   #accept(socket: Socket): void {
     const client = clientAddress(socket.remoteAddress)
-    const ofClient = this.#connections.get(client) ?? 0
-    if (!this.#protocol || this.#open >= CONNECTIONS_MAX || ofClient >= CONNECTIONS_PER_CLIENT_MAX) {
+    const ofClient = this.#perClient.get(client) ?? 0
+    if (!this.#protocol || this.#sockets.size >= CONNECTIONS_MAX || ofClient >= CONNECTIONS_PER_CLIENT_MAX) {
       this.#service.log.debug(
-        `Connection from ${client} refused: ${this.#open} are open, ${ofClient} of them from there`,
+        `Connection from ${client} refused: ${this.#sockets.size} are open, ${ofClient} of them from there`,
       )
       socket.destroy()
       return
     }
-    this.#open++
-    this.#connections.set(client, ofClient + 1)
+    this.#sockets.add(socket)
+    this.#perClient.set(client, ofClient + 1)
     socket.once('close', () => {
-      this.#open--
-      const left = (this.#connections.get(client) ?? 1) - 1
-      if (left > 0) this.#connections.set(client, left)
-      else this.#connections.delete(client)
+      this.#sockets.delete(socket)
+      const left = (this.#perClient.get(client) ?? 1) - 1
+      if (left > 0) this.#perClient.set(client, left)
+      else this.#perClient.delete(client)
     })
     this.#protocol.take(socket)
   }
