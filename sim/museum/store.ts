@@ -117,8 +117,10 @@ export const noLeader: Scenario = {
   },
   async play(stage) {
     const { leader } = stage
-    for (const host of stage.world.hosts.keys()) misled.add(host)
-    await stage.run(20_000)
+    for (const host of [leader, ...stage.standbys]) {
+      misled.add(host.name)
+      await stage.run(12_000)
+    }
     await stage.settled()
     stage.expect(stage.leader === leader, 'the primary is still the same')
     stage.expect(stage.world.timelines.promotions === 1, 'nobody was promoted')
