@@ -55,7 +55,7 @@ export class Agent {
       log: log.log('ha'),
       journal: new MemoryJournal(JOURNAL_CYCLES, () => clock.wallMs()),
       identity: () => this.#identity(),
-      minimumTiming: parts.minimumTiming,
+      minimumTiming: settings.minimumTiming,
     }
     this.#ha = createHa(world, config.dynamic, config.timing, this.#loop.wake)
   }
@@ -98,6 +98,7 @@ export class Agent {
       scope,
       version: VERSION,
       configuredTags: () => publishedTags(settings.config.tags),
+      logQueue: () => ({ size: log.queueSize(), lost: log.recordsLost() }),
       requestReload: this.requestReload,
       terminate: this.terminate,
     })

@@ -1,6 +1,6 @@
 import type { Problem, Config } from '../config/types.ts'
 import type { LocalConfiguration } from '../config/local.ts'
-import { MINIMUM_TIMING } from '../cluster/settings.ts'
+import type { Timing } from '../cluster/settings.ts'
 import { RestServer } from '../api/rest-server.ts'
 import { selectStore } from '../dcs/select.ts'
 import { guardFor } from './guard.ts'
@@ -20,7 +20,12 @@ export type Assembled =
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
 
 /** Builds the real adapters and the agent on them. Nothing is connected or touched yet. */
-export async function assemble(config: Config, local: LocalConfiguration, origin: ConfigOrigin): Promise<Assembled> {
+export async function assemble(
+  config: Config,
+  local: LocalConfiguration,
+  origin: ConfigOrigin,
+  minimumTiming: Timing,
+): Promise<Assembled> {
   const clock = systemClock
   const random = systemRandom
   const log = createLogging(EARLY_LOG, {
@@ -30,7 +35,7 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
   })
   const logging = await log.reconfigure(config.log)
   if (logging.kind === 'broken') return { kind: 'problems', problems: [problem('log', logging.reason)] }
-  const settings = new SettingsSource(config, local, config.dynamic, origin, log.log('config'))
+  const settings = new SettingsSource(config, local, origin, minimumTiming, log.log('config'))
   const { ttl, loopWait, retryTimeout } = config.timing
   const selected = selectStore(
     config.store,
@@ -67,7 +72,6 @@ export async function assemble(config: Config, local: LocalConfiguration, origin
     serve: (control) =>
       new RestServer({ control, clock, log: log.log('api'), openApiFile: null }, settings.config.restapi),
     notify,
-    minimumTiming: MINIMUM_TIMING,
   })
   return { kind: 'agent', agent, log }
 }

@@ -20,6 +20,7 @@ export interface ControlParts {
   readonly version: string
   /** As in the local configuration now, filtered for publication. */
   readonly configuredTags: () => Tags
+  readonly logQueue: () => { readonly size: number; readonly lost: number }
   readonly requestReload: () => void
   readonly terminate: () => void
 }
@@ -72,7 +73,7 @@ export function createControl(parts: ControlParts): AgentControl {
   }
 }
 
-function memberStatus({ ha, loop, scope, version, configuredTags }: ControlParts): MemberStatus {
+function memberStatus({ ha, loop, scope, version, configuredTags, logQueue }: ControlParts): MemberStatus {
   const { world, memory, actions } = ha
   const { postgres, clock, fence } = world
   const { store, own, settings } = memory
@@ -99,6 +100,9 @@ function memberStatus({ ha, loop, scope, version, configuredTags }: ControlParts
     localTimeline: own.timeline,
     nextRunAt: loop.nextRunAt,
     longAction: actions.name,
+    postmasterAlive: postgres.isAlive(),
+    failsafeTopology: store.lockedView?.failsafe ?? null,
+    logQueue: logQueue(),
   }
 }
 

@@ -6,6 +6,11 @@ import { LeaseGuard, type LeaseGuardDeps } from '../fence/lease-guard.ts'
 import { noFence } from '../fence/none.ts'
 import type { Fence } from '../ports/fence.ts'
 
+/** Whether a lease guard will watch over this member's server. */
+export function hasGuard(config: Config): boolean {
+  return config.fence.mode === 'on' && LeaseGuard.isAvailable(guardProgram())
+}
+
 /** The lease guard, where the configuration wants it and this machine has it. */
 export function guardFor(config: Config, deps: LeaseGuardDeps): Fence {
   const { mode, safetyMarginMs } = config.fence

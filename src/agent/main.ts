@@ -1,3 +1,4 @@
+import { MINIMUM_GUARDED_TIMING, MINIMUM_TIMING, type Timing } from '../cluster/settings.ts'
 import { loadCache } from '../config/cache.ts'
 import { loadConfiguration } from '../config/configuration.ts'
 import { effectiveConfig } from '../config/effective.ts'
@@ -6,7 +7,8 @@ import { type LocalConfiguration, printProblem } from '../config/local.ts'
 import type { Config, Problem } from '../config/types.ts'
 import { type Arguments, readArguments, USAGE } from './arguments.ts'
 import { assemble } from './assemble.ts'
-import { type ConfigOrigin, place } from './settings-source.ts'
+import { hasGuard } from './guard.ts'
+import { type ConfigOrigin, place, tellProblems } from './settings-source.ts'
 import { VERSION } from './version.ts'
 
 /** Exit code: the log hangs and its queue is full. */
@@ -50,11 +52,18 @@ async function run(args: Arguments): Promise<number> {
   if (loaded.kind === 'broken') return complain(loaded.problems, loaded.exitCode)
   const first = effectiveConfig({ local: loaded.local, dynamic: {}, previous: null, place: place() })
   if (first.kind === 'broken') return complain(first.problems, first.exitCode)
+  const minimumTiming = hasGuard(first.config) ? MINIMUM_GUARDED_TIMING : MINIMUM_TIMING
   const initial = await initialDynamic(first.config)
-  const effective = effectiveConfig({ local: loaded.local, dynamic: initial.dynamic, previous: null, place: place() })
+  const effective = effectiveConfig({
+    local: loaded.local,
+    dynamic: initial.dynamic,
+    previous: null,
+    place: place(),
+    minimumTiming,
+  })
   if (effective.kind === 'broken') return complain(effective.problems, effective.exitCode)
   const warnings = [...effective.warnings, ...initial.warnings]
-  return start(effective.config, loaded.local, origin, warnings)
+  return start(effective.config, loaded.local, origin, { minimumTiming, warnings })
 }
 
 /** What is in force before the store was read: the copy of the last time, else what a new cluster would begin with. */
@@ -71,12 +80,12 @@ async function start(
   config: Config,
   local: LocalConfiguration,
   origin: ConfigOrigin,
-  warnings: readonly Problem[],
+  { minimumTiming, warnings }: { readonly minimumTiming: Timing; readonly warnings: readonly Problem[] },
 ): Promise<number> {
-  const assembled = await assemble(config, local, origin)
+  const assembled = await assemble(config, local, origin, minimumTiming)
   if (assembled.kind === 'problems') return complain(assembled.problems, 1)
   const { agent, log } = assembled
-  for (const warning of warnings) log.log('config').warning(printProblem(warning))
+  tellProblems(log.log('config'), warnings)
   process.on('SIGHUP', agent.requestReload)
   process.on('SIGTERM', agent.terminate)
   process.on('SIGINT', agent.terminate)

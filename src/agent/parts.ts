@@ -1,4 +1,3 @@
-import type { Timing } from '../cluster/settings.ts'
 import type { Config } from '../config/types.ts'
 import type { Store } from '../dcs/store.ts'
 import type { Clock, Random } from '../ports/clock.ts'
@@ -25,5 +24,4 @@ export interface AgentParts {
   readonly fence: Fence
   readonly serve: (control: AgentControl) => RestServer
   readonly notify: (state: string) => void
-  readonly minimumTiming: Timing
 }

@@ -1,9 +1,11 @@
 import type { JsonObject } from '../cluster/json.ts'
+import type { Timing } from '../cluster/settings.ts'
 import { loadConfiguration } from '../config/configuration.ts'
 import { effectiveConfig } from '../config/effective.ts'
 import type { Environment } from '../config/environment.ts'
 import { type LocalConfiguration, printProblem } from '../config/local.ts'
-import type { Config } from '../config/types.ts'
+import { sameDocument } from '../config/merge.ts'
+import type { Config, Problem } from '../config/types.ts'
 import type { Log } from '../ports/log.ts'
 
 /** Where the configuration came from at start, so that a reload reads the same places again. */
@@ -22,12 +24,14 @@ export class SettingsSource {
   #dynamic: JsonObject
   readonly #origin: ConfigOrigin
   readonly #log: Log
+  readonly minimumTiming: Timing
 
-  constructor(config: Config, local: LocalConfiguration, dynamic: JsonObject, origin: ConfigOrigin, log: Log) {
+  constructor(config: Config, local: LocalConfiguration, origin: ConfigOrigin, minimumTiming: Timing, log: Log) {
     this.config = config
     this.#local = local
-    this.#dynamic = dynamic
+    this.#dynamic = config.dynamic
     this.#origin = origin
+    this.minimumTiming = minimumTiming
     this.#log = log
   }
 
@@ -46,7 +50,7 @@ export class SettingsSource {
       this.#log.error(`Exception when reloading local configuration from ${this.#origin.path}`)
       return false
     }
-    if (JSON.stringify(loaded.local.document) === JSON.stringify(this.#local.document)) {
+    if (sameDocument(loaded.local.document, this.#local.document)) {
       this.#log.info('No local configuration items changed.')
       return false
     }
@@ -54,13 +58,19 @@ export class SettingsSource {
   }
 
   #rebuild(local: LocalConfiguration): boolean {
-    const outcome = effectiveConfig({ local, dynamic: this.#dynamic, previous: this.config, place: place() })
+    const outcome = effectiveConfig({
+      local,
+      dynamic: this.#dynamic,
+      previous: this.config,
+      place: place(),
+      minimumTiming: this.minimumTiming,
+    })
     if (outcome.kind === 'broken') {
       for (const problem of outcome.problems) this.#log.error(printProblem(problem))
       return false
     }
     if (outcome.rejected !== null) this.#log.error(`Exception when setting dynamic_configuration: ${outcome.rejected}`)
-    for (const warning of outcome.warnings) this.#log.warning(printProblem(warning))
+    tellProblems(this.#log, outcome.warnings)
     this.#local = local
     this.config = outcome.config
     return true
@@ -69,4 +79,9 @@ export class SettingsSource {
 
 export function place(): { readonly cwd: string; readonly home: string } {
   return { cwd: process.cwd(), home: process.env['HOME'] ?? '/' }
+}
+
+/** Tells what was found odd, each as loud as it matters: `error` means that something configured will not be done. */
+export function tellProblems(log: Log, problems: readonly Problem[]): void {
+  for (const problem of problems) log[problem.severity](printProblem(problem))
 }

@@ -50,6 +50,8 @@ export interface Timing {
 
 export const DEFAULT_TIMING: Timing = { ttl: 30, loopWait: 10, retryTimeout: 10 }
 export const MINIMUM_TIMING: Timing = { ttl: 20, loopWait: 1, retryTimeout: 3 }
+/** With the lease guard a short lease is safe: what it saves is the time until another member may take over. */
+export const MINIMUM_GUARDED_TIMING: Timing = { ttl: 5, loopWait: 1, retryTimeout: 1 }
 
 /**
  * The three timings in seconds, adjusted to the rule loop_wait + 2 * retry_timeout <= ttl, with the warnings that

@@ -32,8 +32,8 @@ export const STANDBY_CLUSTER_KEYS = [
 ] as const
 
 /** Understands a dynamic document: adjusts its timings, checks enforced parameters, or rejects it as a whole. */
-export function readDynamic(document: JsonObject): DynamicOutcome {
-  const { timing, warnings } = adjustedTiming(document)
+export function readDynamic(document: JsonObject, minimum: Timing): DynamicOutcome {
+  const { timing, warnings } = adjustedTiming(document, minimum)
   if (!timing) return { kind: 'rejected', reason: timingReason(document) }
   const section = document['postgresql'] ?? null
   if (isTruthy(section) && !isObject(section)) return { kind: 'rejected', reason: 'postgresql is not a dictionary' }

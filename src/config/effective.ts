@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../cluster/json.ts'
+import { MINIMUM_TIMING, type Timing } from '../cluster/settings.ts'
 import { tagConflicts } from '../cluster/tags.ts'
 import { isTruthy, textForm } from '../cluster/values.ts'
 import { readDynamic } from './dynamic.ts'
@@ -23,6 +24,8 @@ export interface EffectiveRequest {
   /** The configuration in force; `null` at start. */
   readonly previous: Config | null
   readonly place: Place
+  /** The smallest timings that may be configured; those of the specification where it is left out. */
+  readonly minimumTiming?: Timing
 }
 
 export type EffectiveOutcome =
@@ -41,11 +44,12 @@ export type EffectiveOutcome =
   | { readonly kind: 'broken'; readonly problems: readonly Problem[]; readonly exitCode: 1 }
 
 /** Merges and types everything that is configured (spec configuration.md 2.3). Pure. */
-export function effectiveConfig({ local, dynamic, previous, place }: EffectiveRequest): EffectiveOutcome {
+export function effectiveConfig(request: EffectiveRequest): EffectiveOutcome {
+  const { local, dynamic, previous, place, minimumTiming = MINIMUM_TIMING } = request
   const unusable = unusableLocal(local.document)
   if (unusable) return { kind: 'broken', problems: [placed(unusable, local)], exitCode: 1 }
-  const given = readDynamic(dynamic)
-  const accepted = given.kind === 'accepted' ? given : lastAccepted(previous)
+  const given = readDynamic(dynamic, minimumTiming)
+  const accepted = given.kind === 'accepted' ? given : lastAccepted(previous, minimumTiming)
   const { config, findings } = typed(local.document, accepted, place)
   const fatal = findings.filter((one) => one.severity === 'fatal')
   if (fatal.length > 0) return { kind: 'broken', problems: fatal.map((one) => placed(one, local)), exitCode: 1 }
@@ -91,9 +95,9 @@ function unusableLocal(document: JsonObject): Finding | null {
   return null
 }
 
-function lastAccepted(previous: Config | null): AcceptedDynamic {
+function lastAccepted(previous: Config | null, minimum: Timing): AcceptedDynamic {
   for (const document of [previous?.acceptedDynamic ?? {}, {}]) {
-    const read = readDynamic(document)
+    const read = readDynamic(document, minimum)
     if (read.kind === 'accepted') return read
   }
   throw new Error('the empty dynamic document must be acceptable')
