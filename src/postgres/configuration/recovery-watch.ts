@@ -33,15 +33,15 @@ interface Fingerprint {
   readonly server: string | null
 }
 
-export function createRecoveryWatch(server: () => Server, clock: Clock, passfile: string): RecoveryWatch {
+export function createRecoveryWatch(server: () => Server, clock: Clock, passfile: () => string): RecoveryWatch {
   let last: { readonly fingerprint: Fingerprint; readonly settings: CurrentRecovery } | undefined
 
   async function fingerprint(config: Config, version: ServerVersion): Promise<Fingerprint> {
     const { dataDir } = config.postgresql
     const paths =
       majorOf(version) >= 120000
-        ? [mainFilePath(config), autoConfPath(config), passfile]
-        : [recoveryFilePath(dataDir), passfile]
+        ? [mainFilePath(config), autoConfPath(config), passfile()]
+        : [recoveryFilePath(dataDir), passfile()]
     const times = await Promise.all(paths.map(modifiedAtMs))
     return { files: times.join(), server: server().postmasterIdentity() }
   }

@@ -140,7 +140,7 @@ test('7.5 to 7.7 a permanent logical slot is made on the primary, copied, advanc
   await sync(first, view(members), document)
   assert.equal(await names(first), 'changes,node_2,node_3')
   assert.deepEqual(await sync(second, view(members), document), [], 'nothing is published yet')
-  assert.equal(await second.ask('SHOW hot_standby_feedback'), 'on')
+  await until(async () => (await second.ask('SHOW hot_standby_feedback')) === 'on', 'feedback is on')
   const leader = members[0] as Member
   assert.deepEqual(await sync(second, view(members, await published()), document), ['changes'])
   assert.ok(await second.slots.copyLogical(['changes'], leader, never), second.log.lines.join('\n'))
