@@ -89,10 +89,8 @@ test('3.2 and 12: primary and standby of this major version are seen as they are
   assert.equal(sender?.applicationName, 'standby')
   assert.equal(sender?.syncState, 'async')
   assert.ok((sender?.flushLsn ?? 0) > 0)
-  assert.deepEqual(above.slots.map(({ name, type, active, failover }) => [name, type, active, failover]).sort(), [
-    ['standby', 'physical', true, false],
-    ['unused', 'physical', false, false],
-  ])
+  const slots = above.slots.map(({ name, type, active, failover }) => `${name} ${type} ${active} ${failover}`)
+  assert.deepEqual(new Set(slots), new Set(['standby physical true false', 'unused physical false false']))
   const slot = above.slots.find(({ name }) => name === 'standby')
   assert.ok((slot?.restartLsn ?? 0) > 0)
   assert.equal(slot?.walStatus ?? null, one.server.version >= 130000 ? 'reserved' : null)

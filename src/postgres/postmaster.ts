@@ -40,13 +40,17 @@ export interface PostmasterWatch {
   file(): PostmasterFile | null
   /** Ends the processes that a killed postmaster left behind. */
   killOrphans(): void
-  /** Looks again and again until the signal aborts: the backstop where no event tells. */
-  keepLooking(signal: AbortSignal): Promise<void>
+  /**
+   * Looks again and again until the signal aborts.
+   * @param connected whether a connection stands whose end would tell: then this is only the backstop
+   */
+  keepLooking(connected: () => boolean, signal: AbortSignal): Promise<void>
 }
 
-/** Where no event tells the end, it is found after this. Every look costs the agent a wake-up. */
-const BACKSTOP_MS = 2000
-const CHILD_BACKSTOP_MS = 30_000
+/** Where no event tells the end, it is found after this. */
+const LOOK_MS = 1000
+/** Every look costs the agent a wake-up. */
+const BACKSTOP_MS = 10_000
 /** Backends and sockets may end some milliseconds before the postmaster that dies with them. */
 const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
 
@@ -193,10 +197,10 @@ export function postmasterWatch(
         signalProcess(pid, 'SIGKILL')
       }
     },
-    async keepLooking(signal) {
+    async keepLooking(connected, signal) {
       while (!signal.aborted) {
-        // A child's end is an event: there is nothing to look for.
-        await clock.sleep(known?.child ? CHILD_BACKSTOP_MS : BACKSTOP_MS, signal)
+        const told = known === null || known.child !== null || connected()
+        await clock.sleep(told ? BACKSTOP_MS : LOOK_MS, signal)
         if (known) current()
       }
     },

@@ -328,7 +328,8 @@ export class ProcessSide implements Server {
 
   /** Looks after the server until `close`. */
   watch(): void {
-    void this.#machine.postmaster.keepLooking(this.#life.signal)
+    const { postmaster, connections: own } = this.#machine
+    void postmaster.keepLooking(() => own.heartbeat.isOpen, this.#life.signal)
   }
 
   /** Ends the watch and drops the connections; the server runs on. */
