@@ -41,12 +41,10 @@ for (const [name, style] of Object.entries(STYLES)) {
 
 /** The rules of the contract just wait; virtual time passes meanwhile, a little with each turn of the event loop. */
 function keepTimeGoing(scheduler: Scheduler): void {
-  let going = true
+  const end = new AbortController()
   const turn = async (): Promise<void> => {
-    while (going) await scheduler.run(scheduler.now + 1, () => false)
+    while (!end.signal.aborted) await scheduler.run(scheduler.now + 1, () => false)
   }
   void turn()
-  after(() => {
-    going = false
-  })
+  after(() => end.abort())
 }

@@ -44,5 +44,7 @@ export interface StoreDeps {
   readonly userAgent: string
 }
 
-/** Pause between attempts to reach the store at start (spec dcs.md 3.1). */
-export const START_PAUSE_MS = 5000
+/** Pause between attempts to reach the store at start: hosts that boot together should not wait for each other longer. */
+export const START_PAUSE_MS = 1000
+/** How often a start that waits says so (spec dcs.md 3.1). */
+export const TELL_WAITING_MS = 5000

@@ -1,2 +1,2 @@
 /** For the tests of rooms that may not see the adapters' one. */
-export { storeContract, type StoreUnderTest } from '../../src/dcs/contract.ts'
+export { storeContract } from '../../src/dcs/contract.ts'

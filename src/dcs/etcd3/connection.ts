@@ -71,10 +71,14 @@ export class Connection {
   }
 
   /** Opens a watch. Its messages are to be passed to `accept` as well. */
-  openWatch(endpoint: string, body: JsonObject, limits: AttemptLimits): Promise<HttpStream | HttpFailure> {
+  async openWatch(endpoint: string, body: JsonObject, limits: AttemptLimits): Promise<HttpStream | HttpFailure> {
     const request = this.#post(endpoint, '/watch', body)
     // Without it a watch on a server that has lost its quorum stays open and silent.
-    return this.#http.stream({ ...request, headers: { ...request.headers, 'grpc-metadata-hasleader': 'true' } }, limits)
+    const headers = { ...request.headers, 'grpc-metadata-hasleader': 'true' }
+    for (;;) {
+      const stream = await this.#http.stream({ ...request, headers }, limits)
+      if (stream.kind === 'stream' || !stream.stale) return stream
+    }
   }
 
   /** A plain GET, for the version and for discovery by peer addresses. */

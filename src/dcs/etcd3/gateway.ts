@@ -134,7 +134,7 @@ export class Gateway {
     log.warning(text)
   }
 
-  /** One attempt, repeated on a new connection if the kept one was dead, and with a new token if the old one was refused. */
+  /** One attempt, repeated on another connection while kept ones turn out dead, and with a new token if the old one was refused. */
   async #try(
     endpoint: string,
     path: string,
@@ -146,7 +146,7 @@ export class Gateway {
     const { connection, clock, session, log } = this.#deps
     const limits = { ...atMost(clock, budget, division.perTryMs), connectMs: division.connectMs }
     let attempt = await connection.call(endpoint, path, body, limits)
-    if (attempt.kind === 'lost' && attempt.stale) {
+    while (attempt.kind === 'lost' && attempt.stale) {
       progress.doubtful = true
       attempt = await connection.call(endpoint, path, body, limits)
     }

@@ -225,3 +225,16 @@ test('closing ends the watch and what is waiting', async () => {
   await pause(1100)
   assert.equal(etcd.watchers, 0)
 })
+
+test('a listener that throws does not end the watch', async () => {
+  const { etcd, a, events } = await setUp()
+  const end = a.store.onChange(() => {
+    throw new Error('a bug')
+  })
+  etcd.state.put(`${P}leader`, 'b')
+  await until('it is logged', () => a.log.has('Unexpected exception'))
+  end()
+  etcd.state.put(`${P}leader`, 'c')
+  await until('it goes on', () => events.length >= 2)
+  assert.equal((await view(a)).leader?.name, 'c')
+})

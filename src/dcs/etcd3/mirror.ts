@@ -119,7 +119,11 @@ export class Mirror {
     while (!this.#end.signal.aborted) {
       this.#round = new AbortController()
       const begunAt = clock.now()
-      const end = await this.#follow(this.#round.signal)
+      const end = await this.#follow(this.#round.signal).catch((error: unknown) => {
+        // A bug, or one of a listener's; it must not end our view of the store for ever.
+        log.error('Unexpected exception while following etcd', error)
+        return trouble('unexpected exception')
+      })
       const wasReady = this.#ready
       this.#ready = false
       if (this.#end.signal.aborted) break

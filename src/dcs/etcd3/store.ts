@@ -6,7 +6,7 @@ import type { Lsn } from '../../cluster/lsn.ts'
 import { printStatus, type Status } from '../../cluster/status.ts'
 import type { Version } from '../../cluster/stored.ts'
 import { printSyncState } from '../../cluster/sync-state.ts'
-import { later } from '../../cluster/time.ts'
+import { elapsedMs, type Instant, later, LONG_AGO } from '../../cluster/time.ts'
 import { type ClusterView, KEYS } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import {
@@ -18,7 +18,7 @@ import {
   type SyncWrite,
 } from '../../ports/dcs.ts'
 import { sameContent } from '../same-content.ts'
-import { START_PAUSE_MS, type StartOutcome, type Store } from '../store.ts'
+import { START_PAUSE_MS, type StartOutcome, type Store, TELL_WAITING_MS } from '../store.ts'
 import { viewOf } from './cache.ts'
 import { isLeaseNotFound } from './errors.ts'
 import { type Condition, rangeOfPrefix } from './kv.ts'
@@ -45,13 +45,17 @@ export class Etcd3Store implements Store {
 
   async start(signal: AbortSignal): Promise<StartOutcome> {
     const { clock, log, timing } = this.#parts
+    let toldAt: Instant = LONG_AGO
     for (;;) {
       const deadline = later(clock.now(), timing.now.retryTimeoutMs)
       const time = clock.deadline(deadline, signal)
       const outcome = await this.#connect({ deadline, signal: time.signal }).finally(time.done)
       if (outcome.kind !== 'stopped') return outcome
-      log.warning(`etcd cannot be used yet: ${outcome.reason}`)
-      log.info('waiting on etcd')
+      if (elapsedMs(toldAt, clock.now()) >= TELL_WAITING_MS) {
+        log.warning(`etcd cannot be used yet: ${outcome.reason}`)
+        log.info('waiting on etcd')
+        toldAt = clock.now()
+      }
       await clock.sleep(START_PAUSE_MS, signal)
       if (signal.aborted) return outcome
     }
