@@ -20,6 +20,8 @@ export interface MemberChanges {
   readonly postgresql?: Partial<PostgresqlConfig>
   readonly bootstrap?: Partial<BootstrapConfig>
   readonly dynamic?: JsonObject
+  /** On the data directory and port of that member: its next agent. */
+  readonly at?: TestMember
 }
 
 /** Both sides of the adapter on a data directory of its own; nothing exists in it yet. */
@@ -51,10 +53,9 @@ async function ownPort(): Promise<number> {
 }
 
 export async function newMember(name: string, changes: MemberChanges = {}): Promise<TestMember> {
-  const root = await mkdtemp('/tmp/mt-')
-  const socketDir = join(root, 'socket')
-  await mkdir(socketDir)
-  const port = await ownPort()
+  const root = changes.at?.root ?? (await mkdtemp('/tmp/mt-'))
+  await mkdir(join(root, 'socket'), { recursive: true })
+  const port = changes.at?.port ?? (await ownPort())
   const binDir = await postgresBinDir()
   let config = configOf(name, root, port, binDir, changes)
   const log = recordedLog()
