@@ -70,7 +70,8 @@ export class Scene {
   fenceWorks = true
   fenceHealthy = true
   nowMs = 1_000_000
-  wallMs = Date.UTC(2026, 0, 2, 12)
+  /** 2026-01-02T12:00:00Z */
+  wallMs = 1_767_355_200_000
   readonly answers: StoreAnswers = { load: 'done', acquire: 'done', renew: 'done', initialize: 'done' }
   readonly server: ServerFacts = {
     alive: true,
@@ -92,7 +93,6 @@ export class Scene {
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
   }
   readonly ha: Ha
-  #wakes = 0
 
   constructor() {
     this.keys.set('initialize', SYSTEM_ID)
@@ -131,9 +131,7 @@ export class Scene {
       },
       {},
       DEFAULT_TIMING,
-      () => {
-        this.#wakes += 1
-      },
+      () => {},
     )
   }
 
@@ -223,6 +221,7 @@ export class Scene {
   }
 
   #fence(): Fence {
+    // oxlint-disable-next-line typescript/no-this-alias -- the getters below have a `this` of their own
     const scene = this
     let running = false
     return {
@@ -349,6 +348,7 @@ export class Scene {
   }
 
   #postgres(): Postgres {
+    // oxlint-disable-next-line typescript/no-this-alias -- the getters below have a `this` of their own
     const scene = this
     const { server, calls } = this
     const act = <T>(call: string, value: T): T => {
