@@ -9,6 +9,8 @@ export interface RoomRule {
 }
 
 const PURE = ['cluster', 'ports']
+/** The parts of raft that do nothing by themselves. */
+const RAFT = ['raft/core', 'raft/kv', 'raft/replica']
 const BORDER = ['cluster', 'ports', 'config', 'http', 'log']
 
 /**
@@ -24,18 +26,23 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   'src/system': { rooms: PURE, packages: ['node:'] },
   'src/ha': { rooms: PURE, packages: [] },
   'src/raft/core': { rooms: PURE, packages: [] },
-  'src/raft': { rooms: PURE, packages: ['node:'] },
-  'src/dcs': { rooms: [...BORDER, 'raft'], packages: ['node:'] },
+  'src/raft/kv': { rooms: PURE, packages: [] },
+  'src/raft/replica': { rooms: [...PURE, 'raft/core', 'raft/kv'], packages: [] },
+  'src/raft': { rooms: [...PURE, ...RAFT], packages: ['node:'] },
+  'src/dcs': { rooms: [...BORDER, 'raft', ...RAFT], packages: ['node:'] },
   'src/postgres': { rooms: BORDER, packages: ['node:', 'pg'] },
   'src/peers': { rooms: BORDER, packages: ['node:'] },
   'src/fence': { rooms: BORDER, packages: ['node:', 'koffi'] },
   'src/api': { rooms: BORDER, packages: ['node:'] },
-  'src/ctl': { rooms: [...BORDER, 'system', 'dcs', 'postgres'], packages: ['node:', 'commander', 'diff', 'pg'] },
+  'src/ctl': {
+    rooms: [...BORDER, 'system', 'dcs', 'postgres', 'raft', ...RAFT],
+    packages: ['node:', 'commander', 'diff', 'pg'],
+  },
   'src/agent': {
-    rooms: [...BORDER, 'system', 'ha', 'dcs', 'postgres', 'peers', 'fence', 'raft', 'api'],
+    rooms: [...BORDER, 'system', 'ha', 'dcs', 'postgres', 'peers', 'fence', 'raft', ...RAFT, 'api'],
     packages: ['node:'],
   },
-  sim: { rooms: [...PURE, 'ha', 'raft'], packages: ['node:'] },
+  sim: { rooms: [...PURE, 'ha', 'raft', ...RAFT], packages: ['node:'] },
   lab: { rooms: [], packages: ['node:', 'pg', 'yaml'] },
   'lab/demo': { rooms: ['lab'], packages: ['node:'] },
   bench: { rooms: ['lab', ...BORDER, 'system', 'api', 'ha'], packages: ['node:'] },
