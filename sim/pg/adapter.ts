@@ -10,6 +10,7 @@ import type {
   DataDirectory,
   FollowRequest,
   LocalPosition,
+  MayLaunch,
   ObservationOutcome,
   Postgres,
   RecoveryDifference,
@@ -48,7 +49,7 @@ export class SimPostgres implements Postgres {
   readonly #listeners = new Set<(event: 'postmaster-ended') => void>()
   readonly #unsubscribe: () => void
   #seen: Promise<ObservationOutcome> | null = null
-  #launchCancelled = false
+  #launch: Launch | null = null
   #identifier: string | null = null
 
   /** Adopts what it finds, as an agent does that starts beside a server (spec ha.md 1.4). */
@@ -167,8 +168,8 @@ export class SimPostgres implements Postgres {
 
   // -- running it
 
-  startAsPrimary(timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome> {
-    return this.#start(timeoutMs, signal)
+  startAsPrimary(timeoutMs: number | null, signal: AbortSignal, mayLaunch?: MayLaunch): Promise<StartOutcome> {
+    return this.#start(timeoutMs, signal, newLaunch(mayLaunch))
   }
 
   async follow(request: FollowRequest, signal: AbortSignal): Promise<StartOutcome> {
@@ -202,15 +203,17 @@ export class SimPostgres implements Postgres {
     return stopped ? 'stopped' : 'failed'
   }
 
-  async restart(timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome> {
+  async restart(timeoutMs: number | null, signal: AbortSignal, mayLaunch?: MayLaunch): Promise<StartOutcome> {
+    const launch = newLaunch(mayLaunch)
+    this.#launch = launch
     this.setState('restarting')
     const stop: StopRequest = { mode: 'fast', checkpoint: true, limitMs: null, forRestart: true }
-    if (!(await stopServer(this.#local, stop, signal))) return 'failed'
-    return this.#start(timeoutMs, signal)
+    if (!(await stopServer(this.#local, stop, signal)) || launch.cancelled) return 'failed'
+    return this.#start(timeoutMs, signal, launch)
   }
 
   async cancelStart(): Promise<void> {
-    this.#launchCancelled = true
+    if (this.#launch) this.#launch.cancelled = true
     const { postmaster } = this.#local.server
     if (postmaster?.phase === 'starting') postmaster.stop('immediate')
     await pause(this.#local, 5, new AbortController().signal)
@@ -387,11 +390,14 @@ export class SimPostgres implements Postgres {
     return () => this.#listeners.delete(listener)
   }
 
-  async #start(timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome> {
-    this.#launchCancelled = false
+  async #start(timeoutMs: number | null, signal: AbortSignal, launch = newLaunch()): Promise<StartOutcome> {
+    this.#launch = launch
     this.setState('starting')
-    await pause(this.#local, 5, signal)
-    if (this.#launchCancelled || signal.aborted) return 'failed'
+    await pause(this.#local, 10, signal)
+    if (launch.cancelled || signal.aborted || !launch.mayLaunch()) {
+      this.setState('start failed')
+      return 'failed'
+    }
     const outcome = await startServer(this.#local, timeoutMs, signal)
     if (outcome === 'running') {
       this.setState('running')
@@ -426,4 +432,13 @@ export class SimPostgres implements Postgres {
 
 function upstreamHost(upstream: Upstream | null): string | null {
   return upstream?.kind === 'member' ? upstream.member.name : null
+}
+
+interface Launch {
+  cancelled: boolean
+  readonly mayLaunch: MayLaunch
+}
+
+function newLaunch(mayLaunch: MayLaunch = () => true): Launch {
+  return { cancelled: false, mayLaunch }
 }

@@ -10,8 +10,6 @@ const IMMEDIATE_STOP_MS = 5000
 /** Launches the server with the files as they are and waits for it. */
 export async function startServer(local: Local, timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome> {
   const { server, clock } = local
-  await pause(local, 5, signal)
-  if (signal.aborted) return 'failed'
   if (server.postmaster === null && !server.launch()) return 'failed'
   const deadline = later(clock.now(), timeoutMs || DEFAULT_START_MS)
   await waitUntil(local, () => server.postmaster?.phase !== 'starting', { deadline, signal })

@@ -1,6 +1,6 @@
 import { after } from 'node:test'
-import { storeContract } from '../../test/support/store-contract.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { storeContract } from '../../test/support/store-contract.ts'
 import { HostClock, ProcessClock } from '../engine/clock.ts'
 import { Process } from '../engine/process.ts'
 import { Rng } from '../engine/random.ts'

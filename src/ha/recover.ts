@@ -2,6 +2,7 @@ import { syncMode } from '../cluster/settings.ts'
 import { isLocked } from '../cluster/view.ts'
 import type { ControlData, StandbyRole, Upstream } from '../ports/postgres.ts'
 import { demote } from './demotion.ts'
+import { permissionToLaunch } from './launch.ts'
 import { renewLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { beginOrBusy, repairDivergence, requestDivergenceCheck, startSingleUserRecovery } from './rewind.ts'
@@ -59,9 +60,10 @@ async function mayStartInPlace(c: Cycle, control: ControlData | null): Promise<b
 
 function startInPlace(c: Cycle, timeoutMs: number): CycleResult {
   c.memory.recovery.verifying = true
-  return beginOrBusy(c, 'starting primary after failure', result('start-in-place'), (signal) =>
-    c.world.postgres.startAsPrimary(timeoutMs, signal),
-  )
+  return beginOrBusy(c, 'starting primary after failure', result('start-in-place'), async (signal) => {
+    const mayLaunch = await permissionToLaunch(c)
+    if (mayLaunch) await c.world.postgres.startAsPrimary(timeoutMs, signal, mayLaunch)
+  })
 }
 
 async function singleUserRecoveryAllowed(c: Cycle): Promise<boolean> {

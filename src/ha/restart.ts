@@ -4,6 +4,7 @@ import { isNosync } from '../cluster/tags.ts'
 import { later } from '../cluster/time.ts'
 import { lockOwner } from '../cluster/view.ts'
 import type { StartOutcome } from '../ports/postgres.ts'
+import { permissionToLaunch } from './launch.ts'
 import type { Begun } from './long-action.ts'
 import { publishMember } from './member-key.ts'
 import { loadView } from './view-loading.ts'
@@ -47,7 +48,10 @@ export function beginRestart(ha: Ha, timeoutMs: number | null): Begun<StartOutco
   const limitMs = timeoutMs ?? memory.settings.primaryStartTimeoutMs
   const begun = ha.actions.begin('restart', (signal) => {
     did(ha, 'restart')
-    return asAsynchronous(ha, signal, () => world.postgres.restart(limitMs, signal))
+    return asAsynchronous(ha, signal, async () => {
+      const mayLaunch = await permissionToLaunch(ha)
+      return mayLaunch ? world.postgres.restart(limitMs, signal, mayLaunch) : 'failed'
+    })
   })
   if (begun.kind === 'begun') {
     memory.recovery.verifying = true

@@ -1,7 +1,8 @@
-import { isStarting, roleClass } from '../cluster/instance.ts'
+import { isStarting } from '../cluster/instance.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { demote } from './demotion.ts'
 import { handleRequestAsLeader } from './failover-request.ts'
+import { comesUpAsPrimary } from './launch.ts'
 import { renewLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { storeOutage } from './store-outage.ts'
@@ -48,10 +49,4 @@ export async function stillStarting(c: Cycle): Promise<CycleResult | null> {
     return result('start-too-slow')
   }
   return (await handleRequestAsLeader(c)) ?? result('still-starting', Math.round(leftMs / 1000))
-}
-
-/** A server that was launched in place takes writes as soon as it is up: without the lock it must not get there. */
-async function comesUpAsPrimary(c: Cycle): Promise<boolean> {
-  const { postgres } = c.world
-  return roleClass(postgres.role) === 'primary' && !(await postgres.hasRecoverySignal())
 }

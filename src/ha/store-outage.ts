@@ -1,6 +1,8 @@
+import { isStarting } from '../cluster/instance.ts'
 import { demote, endLongAction } from './demotion.ts'
 import { isPrimary } from './facts.ts'
 import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
+import { comesUpAsPrimary } from './launch.ts'
 import { type CycleResult, result } from './messages.ts'
 import type { Cycle } from './world.ts'
 
@@ -15,7 +17,9 @@ export async function storeOutage(c: Cycle): Promise<CycleResult> {
   c.world.log.error('Error communicating with DCS')
   const { settings, world } = c
   if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')
-  if (!(await isPrimary(c))) return result('store-inaccessible')
+  // One that is still coming up counts as well: it takes writes as soon as it is there.
+  if (!(await isPrimary(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c))))
+    return result('store-inaccessible')
   if (settings.failsafeMode && (await allMembersConsent(c))) return result('failsafe-primary')
   forgetFailsafe(c)
   world.log.info('demoting self because DCS is not accessible and I was a leader')

@@ -1,7 +1,7 @@
 import { roleClass } from '../cluster/instance.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { isLocked } from '../cluster/view.ts'
-import { demote } from './demotion.ts'
+import { demote, endLongAction } from './demotion.ts'
 import { renewLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { cancelPromotion } from './promotion.ts'
@@ -31,7 +31,7 @@ export async function whileBusy(c: Cycle, action: string): Promise<CycleResult> 
     // `promoted` as well: a promotion that goes on without the lock ends in a second primary.
     if (roleClass(world.postgres.role) === 'primary') {
       world.log.info(`Demoting primary during ${action}`)
-      if (LAUNCHES.includes(action)) await world.postgres.cancelStart()
+      if (LAUNCHES.includes(action)) await endLongAction(c)
       await demote(c, 'immediate-nolock', c.signal)
       return result('lock-lost-during-action', action)
     }

@@ -204,14 +204,14 @@ export interface Postgres {
 
   // -- running it
   /** Starts with the recovery configuration on disk untouched, as primary. */
-  startAsPrimary(timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome>
+  startAsPrimary(timeoutMs: number | null, signal: AbortSignal, mayLaunch?: MayLaunch): Promise<StartOutcome>
   /**
    * Makes it follow `upstream` (or nobody): writes recovery configuration, then starts it, restarts it, or with
    * `reload` only reloads it. Fires the callbacks of spec ha.md 7.4.
    */
   follow(request: FollowRequest, signal: AbortSignal): Promise<StartOutcome>
   stop(request: StopRequest, signal: AbortSignal): Promise<'stopped' | 'failed'>
-  restart(timeoutMs: number | null, signal: AbortSignal): Promise<StartOutcome>
+  restart(timeoutMs: number | null, signal: AbortSignal, mayLaunch?: MayLaunch): Promise<StartOutcome>
   /** Ends a start that is on its way: forgets a launch that has not happened, SIGQUITs one that has. */
   cancelStart(): Promise<void>
   /** Requests promotion, sets the role `promoted`, fires `on_role_change`, waits for the end of recovery up to `waitMs`. */
@@ -268,6 +268,9 @@ export interface Postgres {
   /** Something happened that the loop should look at at once: the postmaster ended, a start was decided. */
   onEvent(listener: (event: 'postmaster-ended') => void): () => void
 }
+
+/** Asked at the last moment before there is a process: a primary must not come up when its lease has ended meanwhile. */
+export type MayLaunch = () => boolean
 
 export interface FollowRequest {
   readonly upstream: Upstream | null

@@ -6,6 +6,7 @@ import type { Budget } from '../ports/clock.ts'
 import type {
   CallbackName,
   ControlData,
+  MayLaunch,
   ObservationOutcome,
   StandbyRole,
   StartOutcome,
@@ -82,6 +83,11 @@ export interface InstanceMemory {
   setState(state: InstanceState): void
 }
 
+export interface RestartOptions {
+  readonly callback: boolean
+  readonly mayLaunch?: MayLaunch
+}
+
 export interface ServerStart {
   readonly timeoutMs: number | null
   /** Default: by the recovery files in the data directory. */
@@ -90,6 +96,7 @@ export interface ServerStart {
   readonly callback: boolean
   /** A custom bootstrap: the state is `starting after custom bootstrap`. */
   readonly customBootstrap?: boolean
+  readonly mayLaunch?: MayLaunch
 }
 
 /** Where the server was last started to listen (spec postgres.md 2.7); a reload does not change it. */
@@ -117,7 +124,7 @@ export interface Server {
   start(request: ServerStart, signal: AbortSignal): Promise<StartOutcome>
   stop(request: StopRequest, signal: AbortSignal): Promise<'stopped' | 'failed'>
   /** Stops (fast, with checkpoint) and starts with new files. */
-  restart(timeoutMs: number | null, options: { readonly callback: boolean }, signal: AbortSignal): Promise<StartOutcome>
+  restart(timeoutMs: number | null, options: RestartOptions, signal: AbortSignal): Promise<StartOutcome>
   /** SIGHUP to the postmaster, as pg_ctl does. @returns false: there is none. `callback` fires on_reload. */
   reload(options: { readonly callback: boolean }): boolean
   controlData(signal: AbortSignal): Promise<ControlData | null>

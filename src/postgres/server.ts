@@ -115,10 +115,12 @@ export async function createPostgres(
     },
 
     // -- running it
-    startAsPrimary: (timeoutMs, signal) => server.start({ timeoutMs, role: 'primary', callback: true }, signal),
+    startAsPrimary: (timeoutMs, signal, mayLaunch) =>
+      server.start({ timeoutMs, role: 'primary', callback: true, ...(mayLaunch ? { mayLaunch } : {}) }, signal),
     follow: (request, signal) => server.follow(request, signal),
     stop: (request, signal) => server.stop(request, signal),
-    restart: (timeoutMs, signal) => server.restart(timeoutMs, { callback: true }, signal),
+    restart: (timeoutMs, signal, mayLaunch) =>
+      server.restart(timeoutMs, { callback: true, ...(mayLaunch ? { mayLaunch } : {}) }, signal),
     cancelStart: () => server.cancelStart(),
     async promote(waitMs, signal) {
       slots.beforePromotion()

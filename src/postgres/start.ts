@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { isStarting, type Role } from '../cluster/instance.ts'
 import { elapsedMs, type Instant } from '../cluster/time.ts'
-import type { StartOutcome } from '../ports/postgres.ts'
+import type { MayLaunch, StartOutcome } from '../ports/postgres.ts'
+import { withBudget } from './budget.ts'
 import { roleOfDataDirectory } from './directory-facts.ts'
 import { serverEnvironment } from './environment.ts'
 import { errorText } from './files.ts'
-import { withBudget } from './budget.ts'
 import type { Machine } from './machine.ts'
 import type { ServerStart } from './parts.ts'
 import type { Postmaster } from './postmaster.ts'
@@ -67,7 +67,7 @@ export async function startServer(
   memory.setState(request.customBootstrap ? 'starting after custom bootstrap' : 'starting')
 
   const since = clock.now()
-  const postmasterStarted = await launchServer(machine, role, launch, signal)
+  const postmasterStarted = await launchServer(machine, role, launch, request.mayLaunch, signal)
   if (!postmasterStarted) {
     if (isStarting(memory.state)) memory.setState('start failed')
     return 'failed'
@@ -82,7 +82,13 @@ async function startRole(machine: Machine): Promise<Role> {
   return found === 'replica' && machine.memory.role === 'standby_leader' ? 'standby_leader' : found
 }
 
-async function launchServer(machine: Machine, role: Role, launch: Launch, signal: AbortSignal): Promise<boolean> {
+async function launchServer(
+  machine: Machine,
+  role: Role,
+  launch: Launch,
+  mayLaunch: MayLaunch | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { config, log, binaries, postmaster, files, connections } = machine
   let plan: Awaited<ReturnType<typeof files.prepareStart>>
   try {
@@ -92,6 +98,10 @@ async function launchServer(machine: Machine, role: Role, launch: Launch, signal
     return false
   }
   if (!plan || launch.cancelled || signal.aborted) return false
+  if (mayLaunch?.() === false) {
+    log.warning('PostgreSQL is not started as a primary: its lease has ended')
+    return false
+  }
   connections.listenAs(plan)
   postmaster.killOrphans()
   const { dataDir, configDir, configBaseName } = config().postgresql
