@@ -124,7 +124,12 @@ export function configOf(name: string, root: string, port: number, binDir: strin
     useUnixSocket: true,
     useUnixSocketRepl: true,
     parameters,
-    pgHba: ['local all all trust', 'host all all 127.0.0.1/32 scram-sha-256', 'host replication all 127.0.0.1/32 md5'],
+    pgHba: [
+      'local all all trust',
+      'local replication all trust',
+      'host all all 127.0.0.1/32 scram-sha-256',
+      'host replication all 127.0.0.1/32 md5',
+    ],
     pgIdent: null,
     customConf: null,
     recoveryConf: {},
