@@ -115,8 +115,8 @@ test('ha.md 6.4 all are asked at once; the HTTP status does not matter; who is l
     { name: 'refused', apiUrl: 'http://127.0.0.1:1/patroni' },
     { name: 'odd', apiUrl: 'not a url' },
   ]
-  const statuses = await peers.statuses(members, within(300))
-  assert.ok(systemClock.now() - begun < 1000)
+  const statuses = await peers.statuses(members, within(1500))
+  assert.ok(systemClock.now() - begun < 2900, 'all at once')
   assert.deepEqual(
     statuses.map(({ name, kind }) => [name, kind]),
     [
