@@ -8,8 +8,9 @@ import type { ConfigSource, ConnectionKeywords, LaunchPlan, LocalAddress } from 
 import type { PostmasterWatch } from './postmaster.ts'
 
 const MONITOR_OPTIONS = '-c statement_timeout=2000 -c pg_stat_statements.track=none -c search_path=pg_catalog'
-/** How long a lost heartbeat connection stays away before the next attempt. */
-const REOPEN_MS = 1000
+/** How long a lost heartbeat connection stays away before the next attempt, doubled each time up to the limit. */
+const REOPEN_MS = 500
+const REOPEN_LIMIT_MS = 10_000
 const OPEN_LIMIT_MS = 3000
 
 /** The agent's own connections to its server (spec postgres.md 3.1). */
@@ -83,12 +84,21 @@ export function connections(
 export async function keepOpen(
   heartbeat: LiveConnection,
   wanted: () => boolean,
-  clock: Clock,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
   signal: AbortSignal,
 ): Promise<void> {
-  while (wanted() && !heartbeat.isOpen && !signal.aborted) {
+  let told: string | null = null
+  for (
+    let pauseMs = REOPEN_MS;
+    wanted() && !heartbeat.isOpen && !signal.aborted;
+    pauseMs = Math.min(2 * pauseMs, REOPEN_LIMIT_MS)
+  ) {
     const failure = await withBudget(clock, OPEN_LIMIT_MS, signal, (budget) => heartbeat.open(budget))
     if (failure === null) return
-    await clock.sleep(REOPEN_MS, signal)
+    const reason = failure.kind === 'unreachable' ? failure.reason : failure.kind
+    if (reason !== told && wanted() && !signal.aborted)
+      log.warning(`The heartbeat connection to postgres failed: ${reason}`)
+    told = reason
+    await clock.sleep(pauseMs, signal)
   }
 }

@@ -38,8 +38,8 @@ export interface PostmasterWatch {
   foreignPid(): number | null
   /** Its file, if it is of this postmaster. */
   file(): PostmasterFile | null
-  /** Ends the processes that a killed postmaster left behind. */
-  killOrphans(): void
+  /** Kills the processes that a killed postmaster left behind, and waits a moment for their end. */
+  endOrphans(): Promise<void>
   /**
    * Looks again and again until the signal aborts.
    * @param connected whether a connection stands whose end would tell: then this is only the backstop
@@ -51,6 +51,8 @@ export interface PostmasterWatch {
 const LOOK_MS = 1000
 /** Every look costs the agent a wake-up. */
 const BACKSTOP_MS = 10_000
+/** A killed process ends at once unless it waits for its disk. */
+const ORPHAN_LIMIT_MS = 5000
 /** Backends and sockets may end some milliseconds before the postmaster that dies with them. */
 const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
 
@@ -190,12 +192,15 @@ export function postmasterWatch(
       const file = readPostmasterFile(config().postgresql.dataDir)
       return file && known && Math.abs(file.pid) === known.postmaster.pid ? file : null
     },
-    killOrphans() {
-      const dataDir = realDataDir()
-      for (const pid of orphans(table, dataDir, basename(binaries.path('postgres')))) {
+    async endOrphans() {
+      const found = orphans(table, realDataDir(), basename(binaries.path('postgres')))
+      for (const { pid } of found) {
         log.warning(`Killing process ${pid} that the ended postmaster left behind: ${table.title(pid) ?? ''}`)
         signalProcess(pid, 'SIGKILL')
       }
+      const since = clock.now()
+      while (found.some((one) => isSameProcessAlive(table, one)) && clock.now() - since < ORPHAN_LIMIT_MS)
+        await clock.sleep(10, new AbortController().signal)
     },
     async keepLooking(connected, signal) {
       while (!signal.aborted) {
@@ -212,7 +217,7 @@ export function postmasterWatch(
  * server starts while they are attached to the old one's memory. The logger is spared: it ends when all others did.
  * A process below a living server, known to us or not, is nobody's orphan.
  */
-function orphans(table: ProcessTable, dataDir: string, binaryName: string): readonly number[] {
+function orphans(table: ProcessTable, dataDir: string, binaryName: string): readonly ProcessIdentity[] {
   const isServerProcess = (pid: number): boolean => {
     const executable = table.executable(pid)
     return (
@@ -221,12 +226,14 @@ function orphans(table: ProcessTable, dataDir: string, binaryName: string): read
       table.workingDirectory(pid) === dataDir
     )
   }
-  return table.pids().filter((pid) => {
+  const found: ProcessIdentity[] = []
+  for (const pid of table.pids()) {
     const title = pid === process.pid ? null : table.title(pid)
-    if (!title?.startsWith('postgres: ') || /^postgres: (?:\S+: )?logger\b/.test(title)) return false
-    const parent = isServerProcess(pid) ? table.stat(pid)?.parent : undefined
-    return parent !== undefined && !isServerProcess(parent)
-  })
+    if (!title?.startsWith('postgres: ') || /^postgres: (?:.*: )?logger$/.test(title)) continue
+    const stat = isServerProcess(pid) ? table.stat(pid) : null
+    if (stat && !isServerProcess(stat.parent)) found.push(stat)
+  }
+  return found
 }
 
 /** User sessions, replication not counted: who could still write (spec postgres.md 1.7 step 8). */

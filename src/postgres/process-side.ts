@@ -1,8 +1,9 @@
-import type { Role } from '../cluster/instance.ts'
+import { isStarting, type Role } from '../cluster/instance.ts'
 import type { Timeline } from '../cluster/timeline.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type {
+  MayLaunch,
   CallbackName,
   ControlData,
   FollowRequest,
@@ -24,7 +25,15 @@ import { errorText } from './files.ts'
 import { instanceMemory } from './instance-memory.ts'
 import { type Machine, runHook } from './machine.ts'
 import { type Observer, observer } from './observer.ts'
-import type { ConfigSource, ConnectionKeywords, LocalAddress, Server, ServerFiles, ServerStart } from './parts.ts'
+import type {
+  ConfigSource,
+  ConnectionKeywords,
+  LocalAddress,
+  RestartOptions,
+  Server,
+  ServerFiles,
+  ServerStart,
+} from './parts.ts'
 import { postmasterWatch } from './postmaster.ts'
 import { linuxProcessTable, signalProcess } from './process-table.ts'
 import { promoteServer } from './promote.ts'
@@ -168,18 +177,15 @@ export class ProcessSide implements Server {
     return stopServer(this.#machine, request, signal)
   }
 
-  restart(
-    timeoutMs: number | null,
-    options: { readonly callback: boolean },
-    signal: AbortSignal,
-  ): Promise<StartOutcome> {
-    return this.#restart(timeoutMs, options, {}, signal)
+  restart(timeoutMs: number | null, options: RestartOptions, signal: AbortSignal): Promise<StartOutcome> {
+    const { mayLaunch } = options
+    return this.#restart(timeoutMs, options, mayLaunch ? { mayLaunch } : {}, signal)
   }
 
   async #restart(
     timeoutMs: number | null,
     options: { readonly callback: boolean },
-    start: { readonly role?: Role; readonly launched?: () => void },
+    start: { readonly role?: Role; readonly launched?: () => void; readonly mayLaunch?: MayLaunch },
     signal: AbortSignal,
   ): Promise<StartOutcome> {
     const { memory } = this.#machine
@@ -353,16 +359,16 @@ export class ProcessSide implements Server {
     const { memory, connections: own, postmaster } = this.#machine
     own.close()
     this.#observer.forget()
-    if (memory.state !== 'running' && memory.state !== 'starting') return
+    if (memory.state !== 'running' && !isStarting(memory.state)) return
     // Its busy sessions do not notice before they are done: until then they write, and nobody may start it again.
-    postmaster.killOrphans()
+    void postmaster.endOrphans()
     for (const listener of this.#endListeners) listener()
   }
 
   #keepHeartbeat(): void {
     const { memory, connections: own, clock, postmaster, log } = this.#machine
     const wanted = (): boolean => memory.state === 'running' && postmaster.current() !== null
-    keepOpen(own.heartbeat, wanted, clock, this.#life.signal).catch((error: unknown) =>
+    keepOpen(own.heartbeat, wanted, { clock, log }, this.#life.signal).catch((error: unknown) =>
       log.error('The heartbeat connection cannot be kept open', error),
     )
   }

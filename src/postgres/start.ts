@@ -97,13 +97,14 @@ async function launchServer(
     log.error(`PostgreSQL cannot be started: ${errorText(error)}`)
     return false
   }
+  await postmaster.endOrphans()
+  // From here to the launch there is no await: what is looked at now still holds when the process exists.
   if (!plan || launch.cancelled || signal.aborted) return false
   if (mayLaunch?.() === false) {
     log.warning('PostgreSQL is not started as a primary: its lease has ended')
     return false
   }
   connections.listenAs(plan)
-  postmaster.killOrphans()
   const { dataDir, configDir, configBaseName } = config().postgresql
   const foreign = postmaster.foreignPid()
   const argv = ['-D', dataDir, `--config-file=${join(configDir, `${configBaseName}.conf`)}`, ...plan.options]

@@ -67,7 +67,7 @@ async function shutDown(machine: Machine, request: Hooked, signal: AbortSignal):
     return 'failed'
   }
   if (sent === 'sent' && !(await follow(machine, postmaster, request, signal))) return 'failed'
-  watch.killOrphans()
+  await watch.endOrphans()
   await request.onSafePoint()
   return sent === 'sent' ? 'signalled' : 'was-not-running'
 }
