@@ -174,7 +174,7 @@ export class Agent {
 
   /** In the order of spec configuration.md 7.3. */
   async #applyConfiguration({ local, sighup }: { readonly local: boolean; readonly sighup: boolean }): Promise<void> {
-    const { settings, log, postgres, store, reconnectPeers } = this.#parts
+    const { settings, log, postgres, store, reconnectPeers, reconfigureFence } = this.#parts
     const { config } = settings
     this.#roleClass = roleClass(postgres.role)
     if (local) {
@@ -182,6 +182,7 @@ export class Agent {
       if (logging.kind === 'broken') throw new Error(`log: ${logging.reason}`)
       reconnectPeers(config)
     }
+    if (local) await reconfigureFence()
     if (local || sighup) {
       const listening = await this.#api?.reload(config.restapi)
       if (listening?.kind === 'failed') log.log('api').error(listening.reason)

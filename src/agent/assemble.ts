@@ -3,7 +3,8 @@ import type { LocalConfiguration } from '../config/local.ts'
 import type { Timing } from '../cluster/settings.ts'
 import { RestServer } from '../api/rest-server.ts'
 import { selectStore } from '../dcs/select.ts'
-import { guardFor } from './guard.ts'
+import { guardFor, watchdogFor } from './guard.ts'
+import { FenceLayers } from '../fence/layers.ts'
 import { EARLY_LOG } from '../config/section-log.ts'
 import { createLogging, type Logging } from '../log/logging.ts'
 import { createPostgres } from '../postgres/server.ts'
@@ -14,6 +15,8 @@ import { MemberPeers } from './member-peers.ts'
 import { type ConfigOrigin, SettingsSource } from './settings-source.ts'
 import { notifier } from './systemd.ts'
 import { VERSION } from './version.ts'
+
+const WATCHDOG_UNSUPPORTED = 'Configuration requires a watchdog, but watchdog is not supported on this platform.'
 
 export type Assembled =
   | { readonly kind: 'agent'; readonly agent: Agent; readonly log: Logging }
@@ -52,7 +55,10 @@ export async function assemble(
   const notify = notifier(process.env['NOTIFY_SOCKET'])
   const postgres = await createPostgres(config, { clock, log: log.log('postgresql') })
   let agent: Agent | null = null
-  const fence = guardFor(config, {
+  const watchdog = watchdogFor(() => settings.config, log.log('watchdog'))
+  if (config.watchdog.mode === 'required' && !watchdog.isSupported)
+    return { kind: 'problems', problems: [problem('watchdog.mode', WATCHDOG_UNSUPPORTED)] }
+  const guard = guardFor(config, {
     clock,
     log: log.log('fence'),
     postmaster: () => postgres.postmaster(),
@@ -68,7 +74,8 @@ export async function assemble(
     postgres,
     peers,
     reconnectPeers: (changed) => peers.reconnect(changed),
-    fence,
+    fence: new FenceLayers(watchdog, guard),
+    reconfigureFence: () => watchdog.reconfigured(),
     serve: (control) =>
       new RestServer({ control, clock, log: log.log('api'), openApiFile: null }, settings.config.restapi),
     notify,

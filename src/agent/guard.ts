@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/types.ts'
+import { type Ioctl, systemIoctl } from '../fence/ioctl.ts'
 import { LeaseGuard, type LeaseGuardDeps } from '../fence/lease-guard.ts'
+import { linuxWatchdog } from '../fence/linux-watchdog.ts'
 import { noFence } from '../fence/none.ts'
+import { Watchdog } from '../fence/watchdog.ts'
+import { type OpenWatchdog, openTestingWatchdog } from '../fence/watchdog-device.ts'
 import type { Fence } from '../ports/fence.ts'
+import type { Log } from '../ports/log.ts'
 
 /** Whether a lease guard will watch over this member's server. */
 export function hasGuard(config: Config): boolean {
@@ -34,4 +40,28 @@ function guardProgram(): string {
 function leaseFilePath(dataDir: string): string {
   const name = `matriarch-${process.getuid?.() ?? 0}-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}.lease`
   return join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', name)
+}
+
+/** The watchdog as configured from now on. */
+export function watchdogFor(config: () => Config, log: Log): Watchdog {
+  return new Watchdog({
+    settings: () => {
+      const { watchdog, timing } = config()
+      return { ...watchdog, ttl: timing.ttl, loopWait: timing.loopWait }
+    },
+    driver: (name) => {
+      if (name === 'testing') return openTestingWatchdog
+      return process.platform === 'linux' ? openLinuxWatchdog : null
+    },
+    log,
+  })
+}
+
+let ioctl: Promise<Ioctl | null> | null = null
+
+/** What makes system calls is loaded where there is a device to make them on. */
+const openLinuxWatchdog: OpenWatchdog = async (path) => {
+  await access(path)
+  ioctl ??= systemIoctl()
+  return linuxWatchdog(await ioctl)(path)
 }

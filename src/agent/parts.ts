@@ -22,6 +22,8 @@ export interface AgentParts {
   /** The credentials and certificates for calls to other members have changed. */
   readonly reconnectPeers: (config: Config) => void
   readonly fence: Fence
+  /** The configuration of the fence, or the lease it watches over, has changed. */
+  readonly reconfigureFence: () => Promise<void>
   readonly serve: (control: AgentControl) => RestServer
   readonly notify: (state: string) => void
 }
