@@ -1,7 +1,7 @@
 import type { InstanceState, Role } from '../../src/cluster/instance.ts'
 import { isStarting } from '../../src/cluster/instance.ts'
 import { type Lsn, ZERO_LSN } from '../../src/cluster/lsn.ts'
-import { type Instant, later } from '../../src/cluster/time.ts'
+import { elapsedMs, type Instant, later } from '../../src/cluster/time.ts'
 import type { Timeline } from '../../src/cluster/timeline.ts'
 import type {
   CallbackName,
@@ -33,6 +33,7 @@ import { branchOf, historyOf } from './wal.ts'
 
 const QUERY_LIMIT_MS = 5000
 const STATEMENT_MS = 1.5
+const PATIENCE_MS = 60_000
 
 /** The port Postgres over a virtual server: what the agent remembers of it, facts, and procedures that take time. */
 export class SimPostgres implements Postgres {
@@ -50,6 +51,7 @@ export class SimPostgres implements Postgres {
   readonly #unsubscribe: () => void
   #seen: Promise<ObservationOutcome> | null = null
   #launch: Launch | null = null
+  #refusedSince: Instant | null = null
   #identifier: string | null = null
 
   /** Adopts what it finds, as an agent does that starts beside a server (spec ha.md 1.4). */
@@ -175,7 +177,7 @@ export class SimPostgres implements Postgres {
   async follow(request: FollowRequest, signal: AbortSignal): Promise<StartOutcome> {
     const { server } = this.#local
     const files = server.files
-    if (!files) return 'failed'
+    if (!files || this.#isUnfinished(request.upstream !== null)) return 'failed'
     files.standbySignal = files.standbySignal || !request.reload
     files.upstream = upstreamHost(request.upstream)
     const roleChanges = this.role !== request.role
@@ -414,6 +416,18 @@ export class SimPostgres implements Postgres {
     const { postmaster } = this.#local.server
     if (postmaster?.phase === 'starting' && this.state === 'running') this.setState('starting')
     return { kind: 'unreachable', reason: postmaster ? 'the server does not answer' : 'no server is running' }
+  }
+
+  /** A half-rewound directory is not started; when nobody repaired it for a while it makes room for a copy. */
+  #isUnfinished(following: boolean): boolean {
+    const { server, clock } = this.#local
+    if (!server.files?.damaged) {
+      this.#refusedSince = null
+      return false
+    }
+    this.#refusedSince ??= clock.now()
+    if (following && elapsedMs(this.#refusedSince, clock.now()) >= PATIENCE_MS) server.files = null
+    return true
   }
 
   #ended(): void {
