@@ -10,5 +10,5 @@ export function forbidAmbientInputs(): void {
   Math.random = forbid('Math.random')
   performance.now = forbid('performance.now')
   globalThis.setTimeout = forbid('setTimeout') as unknown as typeof setTimeout
-  globalThis.setInterval = forbid('setInterval') as unknown as typeof setInterval
+  globalThis.setInterval = forbid('setInterval')
 }

@@ -58,7 +58,7 @@ export class Scheduler {
           while (!stop() && this.#runNext(until)) if (this.#takeTouched()) drain()
           resolve()
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       })
     })

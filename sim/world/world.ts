@@ -1,4 +1,4 @@
-import { parseInteger } from '../../src/cluster/values.ts'
+import { clusterSettings, DEFAULT_TIMING } from '../../src/cluster/settings.ts'
 import { viewFromKeys } from '../../src/cluster/view.ts'
 import { Durability } from '../checks/durability.ts'
 import { type Exempted, Exemptions } from '../checks/exemptions.ts'
@@ -156,11 +156,10 @@ export class World {
   #lossRule(): ReturnType<ConstructorParameters<typeof Durability>[2]> {
     const { keys } = this.store.tree
     const { config, status } = viewFromKeys(keys)
-    const document = config?.document ?? this.options.dynamicConfig
-    const mode = String(document['synchronous_mode'] ?? false)
+    const settings = clusterSettings(config?.document ?? this.options.dynamicConfig, DEFAULT_TIMING)
     return {
-      lossless: mode !== 'false' && mode !== 'off',
-      maximumLagBytes: parseInteger(document['maximum_lag_on_failover']) ?? 1048576,
+      lossless: settings.synchronousMode !== 'off',
+      maximumLagBytes: settings.maximumLagOnFailover,
       publishedLsn: status.lastLsn,
     }
   }
