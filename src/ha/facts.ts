@@ -3,12 +3,18 @@ import { type Lsn, maxLsn } from '../cluster/lsn.ts'
 import type { Observation } from '../ports/postgres.ts'
 import type { Cycle } from './world.ts'
 
-/** Looks into the running server, once per cycle. `null`: it cannot be asked now. */
+/** Looks into the running server, once per cycle, and remembers how far it is. `null`: it cannot be asked now. */
 export async function observation(c: Cycle): Promise<Observation | null> {
   const { postgres } = c.world
   if (!postgres.isAlive()) return null
   const outcome = await postgres.observe(c.signal)
-  return outcome.kind === 'observed' ? outcome.observation : null
+  return outcome.kind === 'observed' ? remembered(c, outcome.observation) : null
+}
+
+/** Every cycle knows how far the WAL was in the one before: in a race it shows whether WAL still comes in. */
+function remembered(c: Cycle, seen: Observation): Observation {
+  c.memory.own.lsn = walPosition(seen)
+  return seen
 }
 
 /**
@@ -19,7 +25,7 @@ export async function isPrimary(c: Cycle): Promise<boolean> {
   const { postgres, log } = c.world
   if (!postgres.isAlive() || isStarting(postgres.state)) return false
   const outcome = await postgres.observe(c.signal)
-  if (outcome.kind === 'observed') return !outcome.observation.inRecovery
+  if (outcome.kind === 'observed') return !remembered(c, outcome.observation).inRecovery
   log.warning('Failed to determine PostgreSQL state from the connection, falling back to cached role')
   return postgres.isAlive() && postgres.role === 'primary'
 }
@@ -28,12 +34,10 @@ export function walPosition(seen: Observation): Lsn {
   return seen.inRecovery ? maxLsn(seen.receivedLsn, seen.replayedLsn) : seen.primaryLsn
 }
 
-/** Own position in the WAL; `null` when the server cannot be asked. Remembered for the next cycle. */
+/** Own position in the WAL; `null` when the server cannot be asked. */
 export async function ownLsn(c: Cycle): Promise<Lsn | null> {
   const seen = await observation(c)
-  if (!seen) return null
-  c.memory.own.lsn = walPosition(seen)
-  return c.memory.own.lsn
+  return seen && walPosition(seen)
 }
 
 export function isStandbyCluster(c: Cycle): boolean {

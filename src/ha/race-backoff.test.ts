@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Scene } from './testing/scene.ts'
+
+test('6.1 a replica that followed until now waits first when the lock is gone, and races when the time is over', async () => {
+  const s = new Scene().config({ primary_race_backoff: 15 }).leader('b')
+  assert.equal((await s.cycle()).rule, 'following-leader')
+  s.leader(null)
+  const waiting = await s.cycle()
+  assert.equal(waiting.text, 'My (a) wal position moved since last heart beat loop, 15 seconds until leader race')
+  // No WAL came in since, and a whole loop_wait is over.
+  s.nowMs += 10_500
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
+test('6.1 while WAL still comes in, a replica waits until the time is over', async () => {
+  const s = new Scene().config({ primary_race_backoff: 15 }).leader('b')
+  await s.cycle()
+  s.leader(null)
+  await s.cycle()
+  s.nowMs += 12_000
+  s.server.lsn += 8
+  assert.equal((await s.cycle()).rule, 'race-backoff')
+  s.nowMs += 4000
+  s.server.lsn += 8
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
+test('6.1 a lock that is back starts the time anew', async () => {
+  const s = new Scene().config({ primary_race_backoff: 15 }).leader('b')
+  await s.cycle()
+  s.leader(null)
+  await s.cycle()
+  s.nowMs += 14_000
+  s.leader('b')
+  assert.equal((await s.cycle()).rule, 'following-leader')
+  s.leader(null)
+  assert.equal((await s.cycle()).rule, 'race-backoff')
+})
