@@ -111,6 +111,8 @@ export interface Observation {
   readonly synchronousStandbyNames: string
   readonly synchronousCommit: string
   readonly hasRestoreCommand: boolean
+  /** When the server last read its configuration files; an opaque text that changes with each reload. */
+  readonly configurationLoadedAt?: string | null
 }
 
 export interface SlotFact {

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { type Bootstrap, createBootstrap } from './bootstrap/bootstrap.ts'
 import { type Clone, createClone } from './clone/clone.ts'
+import { removeNoted } from './clone/remove-data-directory.ts'
 import { type Configuration, createConfiguration } from './configuration/configuration.ts'
 import { valueOf } from './configuration/parameters.ts'
 import type {
@@ -47,6 +48,8 @@ export interface FilesSide {
   readonly clone: Clone
   readonly rewind: Rewind
   readonly slots: Slots
+  /** Also when it is cut off: see `UnfinishedWork`. */
+  readonly removeDataDirectory: () => Promise<void>
   /** `tidyUp` belongs before the first cycle of an agent that found no running server. */
   readonly guard: StartGuard
 }
@@ -73,6 +76,7 @@ export function createFilesSide(deps: FilesSideDependencies): FilesSide {
     clone: createClone(shared),
     rewind,
     slots: createSlots(shared),
+    removeDataDirectory: () => removeNoted(dataDir(), note(), log),
     guard,
   }
 }

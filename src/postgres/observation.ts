@@ -32,6 +32,7 @@ SELECT r.in_recovery,
   pg_catalog.current_setting('synchronous_standby_names') AS synchronous_standby_names,
   pg_catalog.current_setting('synchronous_commit') AS synchronous_commit,
   pg_catalog.current_setting('restore_command') AS restore_command,
+  pg_catalog.pg_conf_load_time()::text AS configuration_loaded_at,
   (SELECT coalesce(pg_catalog.json_agg(s), '[]'::json) FROM (
     SELECT pid, application_name, usename AS user_name, client_addr::text AS client_addr, state, sync_state,
       sync_priority, write_lsn::text AS write_lsn, flush_lsn::text AS flush_lsn, replay_lsn::text AS replay_lsn
@@ -78,6 +79,7 @@ export function readObservation(row: SqlRow, at: Instant): Observation | null {
     synchronousStandbyNames: text(row['synchronous_standby_names']) ?? '',
     synchronousCommit: text(row['synchronous_commit']) ?? 'on',
     hasRestoreCommand: (text(row['restore_command']) ?? '') !== '',
+    configurationLoadedAt: text(row['configuration_loaded_at']),
   }
 }
 

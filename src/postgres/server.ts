@@ -6,7 +6,7 @@ import type { Config } from '../config/types.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Postgres } from '../ports/postgres.ts'
-import { moveDataDirectoryAside, removeDataDirectory } from './clone/remove-data-directory.ts'
+import { moveDataDirectoryAside } from './clone/remove-data-directory.ts'
 import { hasBackupLabel, hasRecoverySignal, localTimelineHistory } from './directory-facts.ts'
 import { dataDirectoryModes, errorText, inspectDataDirectory } from './files.ts'
 import { createFilesSide, type FilesSide } from './files-side.ts'
@@ -90,7 +90,12 @@ export async function createPostgres(
     // -- facts
     isAlive: () => server.isAlive(),
     resolveStarting: (signal) => server.resolveStarting(signal),
-    observe: (signal) => server.observe(signal),
+    async observe(signal) {
+      const seen = await server.observe(signal)
+      if (seen.kind === 'observed')
+        await configuration.noticeReload(seen.observation.configurationLoadedAt ?? null, signal)
+      return seen
+    },
     forgetObservation: () => server.forgetObservation(),
     look: (signal) => server.look(signal),
     dataDirectory: () => inspectDataDirectory(dataDir()),
@@ -154,7 +159,7 @@ export async function createPostgres(
     async removeDataDirectory() {
       memory.setRole('uninitialized')
       systemIdentifier = null
-      await removeDataDirectory(dataDir(), log)
+      await files().removeDataDirectory()
     },
     async moveDataDirectoryAside() {
       systemIdentifier = null

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
@@ -40,12 +40,23 @@ test('a note is read as it was written, and gone when it is removed', async () =
   assert.equal(await note().read(), null)
 })
 
-test('a note about another directory says nothing here, one that cannot be read says the worst', async () => {
+test('a note about another directory says nothing here, one that cannot be read forbids a start', async () => {
   const path = join(root, '.data.unfinished')
   await writeFile(path, JSON.stringify({ kind: 'copy', data_dir: '/other' }))
   assert.equal(await note().read(), null)
   await writeFile(path, '{')
-  assert.deepEqual(await note().read(), { kind: 'copy' })
+  assert.equal((await note().read())?.kind, 'rewind')
+})
+
+test('a rewind is noted inside the directory too, for a volume that comes up elsewhere', async () => {
+  const work = { kind: 'rewind', fingerprint: 'f', timeline: 7 } as const
+  await note().write(work)
+  await rm(join(root, '.data.unfinished'))
+  await rename(dataDir, join(root, 'volume'))
+  const there = workNote(join(root, 'volume'), [])
+  assert.deepEqual(await there.read(), work)
+  await there.remove()
+  assert.equal(await there.read(), null)
 })
 
 test('the fingerprint changes as soon as one of the files is written, and not by itself', async () => {

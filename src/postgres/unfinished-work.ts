@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, readlink, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isObject, parseJson } from '../cluster/json.ts'
+import { peekClusterState } from './control-data.ts'
 import { errorCode, errorText, isInside, readText, replaceFile, syncDirectory } from './files.ts'
 
 /**
  * Remembers work that leaves a data directory unusable if it is cut off: a copy, or pg_rewind after it has begun to
  * write. Neither leaves a trace of its own that PostgreSQL would notice: pg_rewind changes pg_control last, so a
  * half-rewound directory looks like a cleanly stopped server and would start, and serve, a mixture of two histories.
- * The note lies beside the data directory, because pg_rewind removes every file that its source does not have.
+ * The note lies beside the data directory, because pg_rewind removes every file that its source does not have. For a
+ * rewind there is a second one inside: it travels with a volume whose surroundings are made anew, and pg_rewind takes it
+ * away only with its last steps.
  */
 export type UnfinishedWork =
   | { readonly kind: 'copy' }
@@ -28,22 +31,28 @@ export interface WorkNote {
  */
 export function workNote(dataDir: string, others: readonly string[]): WorkNote {
   const outside = [dirname(dataDir), ...others].filter((place) => place !== dataDir && !isInside(place, dataDir))
+  const inside = join(dataDir, 'matriarch.unfinished')
   const paths = outside.map((place) => join(place, `.${basename(dataDir)}.unfinished`))
   return {
     async read() {
-      for (const path of paths) {
+      for (const path of [...paths, inside]) {
         const text = await readText(path)
-        const work = text === null ? null : parseWork(text, dataDir)
+        const work = text === null ? null : parseWork(text, dataDir, path === inside)
         if (work) return work
       }
       return null
     },
 
     async write(work) {
+      const text = JSON.stringify({ ...work, data_dir: dataDir })
+      if (work.kind === 'rewind') {
+        await replaceFile(inside, text, 0o600)
+        await syncDirectory(dataDir)
+      }
       let refusal = 'there is no place for it'
       for (const path of paths) {
         try {
-          await replaceFile(path, JSON.stringify({ ...work, data_dir: dataDir }), 0o600)
+          await replaceFile(path, text, 0o600)
           await syncDirectory(dirname(path))
           return
         } catch (error) {
@@ -54,7 +63,7 @@ export function workNote(dataDir: string, others: readonly string[]): WorkNote {
     },
 
     async remove() {
-      for (const path of paths) {
+      for (const path of [...paths, inside]) {
         await rm(path, { force: true }).catch((error: unknown) => {
           if (errorCode(error) !== 'EACCES') throw error
         })
@@ -63,11 +72,12 @@ export function workNote(dataDir: string, others: readonly string[]): WorkNote {
   }
 }
 
-function parseWork(text: string, dataDir: string): UnfinishedWork | null {
+function parseWork(text: string, dataDir: string, isTravelling: boolean): UnfinishedWork | null {
   const document = parseJson(text)
-  // a note that cannot be read says that something was going on, and not what: a copy is the safe guess
-  if (!isObject(document)) return { kind: 'copy' }
-  if (document['data_dir'] !== dataDir) return null
+  // a note that cannot be read says that something was going on, and not what: nothing is started, nothing is deleted
+  if (!isObject(document)) return { kind: 'rewind', fingerprint: '', timeline: 0 }
+  // inside it may have been moved with its directory; outside it may lie beside another one
+  if (document['data_dir'] !== dataDir && !isTravelling) return null
   const { kind, fingerprint, timeline } = document
   if (kind === 'rewind' && typeof fingerprint === 'string' && typeof timeline === 'number')
     return { kind, fingerprint, timeline }
@@ -82,12 +92,24 @@ export async function dataFingerprint(dataDir: string): Promise<string> {
   const hash = createHash('sha256')
   for (const directory of ['base', 'global', 'pg_xact', 'pg_clog', 'pg_multixact/members', 'pg_multixact/offsets']) {
     for (const name of (await readdir(join(dataDir, directory)).catch((): string[] => [])).toSorted()) {
-      const path = join(dataDir, directory, directory === 'base' ? join(name, 'pg_filenode.map') : name)
-      const found = await stat(path, { bigint: true }).catch(() => null)
+      const path = join(directory, directory === 'base' ? join(name, 'pg_filenode.map') : name)
+      const found = await stat(join(dataDir, path), { bigint: true }).catch(() => null)
       if (found) hash.update(`${path} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}\n`)
     }
   }
   return hash.digest('hex')
+}
+
+/**
+ * Whether pg_rewind came to its end: it writes the label and pg_control last, and the server was cleanly shut down
+ * before, or pg_rewind would not have begun.
+ */
+export async function isRewound(dataDir: string): Promise<boolean> {
+  const label = await readText(join(dataDir, 'backup_label'))
+  return (
+    (label?.includes('BACKUP METHOD: pg_rewind') ?? false) &&
+    (await peekClusterState(dataDir)) === 'in archive recovery'
+  )
 }
 
 /**

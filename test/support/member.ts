@@ -43,19 +43,10 @@ export interface TestMember extends FilesSide {
 
 const never = new AbortController().signal
 
-const taken = new Set<number>()
-
-/** A port that no other member of this process has been promised, started or not. */
-async function ownPort(): Promise<number> {
-  const port = (await freePorts(taken.size + 1)).find((one) => !taken.has(one)) ?? 0
-  taken.add(port)
-  return port
-}
-
 export async function newMember(name: string, changes: MemberChanges = {}): Promise<TestMember> {
   const root = changes.at?.root ?? (await mkdtemp('/tmp/mt-'))
   await mkdir(join(root, 'socket'), { recursive: true })
-  const port = changes.at?.port ?? (await ownPort())
+  const port = changes.at?.port ?? (await freePorts(1))[0] ?? 0
   const binDir = await postgresBinDir()
   let config = configOf(name, root, port, binDir, changes)
   const log = recordedLog()

@@ -28,19 +28,26 @@ export async function leaveRoot(): Promise<void> {
   process.chdir('/tmp')
 }
 
-/** Ports that nobody listens on: of the range TEST_PORTS (`20200-20299`) where it is set, else what the kernel gives. */
+const handedOut = new Set<number>()
+
+/**
+ * Ports that nobody listens on, and that this process was not given before: of the range TEST_PORTS (`20200-20299`)
+ * where it is set, else what the kernel gives.
+ */
 export async function freePorts(count: number): Promise<number[]> {
   const [first, last] = (process.env['TEST_PORTS'] ?? '').split('-').map(Number)
   const found: number[] = []
+  const take = (port: number | null): void => {
+    if (port === null || handedOut.has(port)) return
+    handedOut.add(port)
+    found.push(port)
+  }
   if (first && last) {
     // Test files run side by side: each begins somewhere else.
     const size = last - first + 1
     const start = (process.pid * 7) % size
-    for (let i = 0; i < size && found.length < count; i++) {
-      const port = await tryPort(first + ((start + i) % size))
-      if (port !== null && !found.includes(port)) found.push(port)
-    }
-  } else while (found.length < count) found.push((await tryPort(0)) ?? 0)
+    for (let i = 0; i < size && found.length < count; i++) take(await tryPort(first + ((start + i) % size)))
+  } else for (let i = 0; i < 100 && found.length < count; i++) take(await tryPort(0))
   if (found.length < count) throw new Error(`no ${count} free ports in ${process.env['TEST_PORTS']}`)
   return found
 }

@@ -22,9 +22,11 @@ import {
   QUIET_STATEMENTS,
   replicaUserStatements,
   RESET_STATEMENTS,
+  type Secret,
   type RoleStatements,
   superuserStatements,
 } from './roles.ts'
+import { scramSecret } from './scram.ts'
 
 export interface BootstrapDependencies {
   readonly config: () => Config
@@ -109,6 +111,17 @@ export function createBootstrap(deps: BootstrapDependencies): Bootstrap {
     return done
   }
 
+  /** Whether the server would make a SCRAM secret of a password: then we can do it. */
+  async function secretFor(sql: SqlConnection, signal: AbortSignal): Promise<Secret> {
+    const deadline = later(clock.now(), ROLE_LIMIT_MS)
+    const outcome = await sql.query(`SELECT pg_catalog.current_setting('password_encryption') AS encryption`, [], {
+      deadline,
+      signal,
+    })
+    const isScram = outcome.kind === 'rows' && outcome.rows[0]?.['encryption'] === 'scram-sha-256'
+    return (password) => (isScram ? scramSecret(password) : null) ?? password
+  }
+
   async function runScript(config: Config, signal: AbortSignal): Promise<boolean> {
     const command = config.bootstrap?.postBootstrap
     if (!command) return true
@@ -152,10 +165,11 @@ export function createBootstrap(deps: BootstrapDependencies): Bootstrap {
     const options = '-c synchronous_commit=local -c statement_timeout=0 -c search_path=pg_catalog'
     const sql = deps.connector.connection({ ...server.superuserKeywords(), options })
     try {
-      const superuser = superuserStatements(config)
+      const secret = await secretFor(sql, signal)
+      const superuser = superuserStatements(config, secret)
       if (superuser && !(await ensureRole(sql, superuser, signal))) return false
       if (!(await runScript(config, signal))) return false
-      for (const role of replicaUserStatements(config, server.version))
+      for (const role of replicaUserStatements(config, server.version, secret))
         if (!(await ensureRole(sql, role, signal))) return false
     } finally {
       sql.close()

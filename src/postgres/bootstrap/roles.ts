@@ -25,18 +25,21 @@ export interface RoleStatements {
   readonly statements: readonly string[]
 }
 
-export function superuserStatements(config: Config): RoleStatements | null {
+/** What is put into a statement for a password: a hash where the server takes one, else the password. */
+export type Secret = (password: string) => string
+
+export function superuserStatements(config: Config, secret: Secret): RoleStatements | null {
   const { superuser } = config.postgresql
-  return superuser.username && superuser.password !== null ? createOrAlter(superuser, ['SUPERUSER']) : null
+  return superuser.username && superuser.password !== null ? createOrAlter(superuser, ['SUPERUSER'], secret) : null
 }
 
 /** The users that replicas need. @param version of the server */
-export function replicaUserStatements(config: Config, version: ServerVersion): RoleStatements[] {
+export function replicaUserStatements(config: Config, version: ServerVersion, secret: Secret): RoleStatements[] {
   const { replication, rewind, superuser } = config.postgresql
   const wanted: RoleStatements[] = []
-  if (replication.username) wanted.push(createOrAlter(replication, ['REPLICATION']))
+  if (replication.username) wanted.push(createOrAlter(replication, ['REPLICATION'], secret))
   if (rewind?.username && majorOf(version) >= 110000 && !isSameUser(rewind, superuser)) {
-    const { role, statements } = createOrAlter(rewind, [])
+    const { role, statements } = createOrAlter(rewind, [], secret)
     const grants = REWIND_FUNCTIONS.map(
       (one) => `GRANT EXECUTE ON function pg_catalog.${one} TO ${quoteIdentifier(rewind.username ?? '')}`,
     )
@@ -51,10 +54,10 @@ export const QUIET_STATEMENTS: readonly string[] = QUIET.map(
 )
 export const RESET_STATEMENTS: readonly string[] = QUIET.map(([setting]) => `RESET ${setting}`)
 
-function createOrAlter(user: PgUser, options: readonly string[]): RoleStatements {
+function createOrAlter(user: PgUser, options: readonly string[], secret: Secret): RoleStatements {
   const role = user.username ?? ''
   const login = options.includes('NOLOGIN') ? [] : ['LOGIN']
-  const password = user.password === null ? [] : [`PASSWORD ${quoteLiteral(user.password)}`]
+  const password = user.password === null ? [] : [`PASSWORD ${quoteLiteral(secret(user.password))}`]
   const clause = [...options, ...login, ...password].join(' ')
   const body = `BEGIN
   SET local synchronous_commit = 'local';

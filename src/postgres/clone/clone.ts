@@ -8,7 +8,7 @@ import { commandWords } from '../command-words.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { printConninfo } from '../conninfo.ts'
 import { upstreamKeywords } from '../credentials.ts'
-import { inspectDataDirectory } from '../files.ts'
+import { errorText, inspectDataDirectory } from '../files.ts'
 import type { Binaries, CommandRunner, ConnectionKeywords, InstanceMemory, PasswordFile } from '../parts.ts'
 import { isBasebackupOptionAllowed, toolArguments } from '../tool-options.ts'
 import type { WorkNote } from '../unfinished-work.ts'
@@ -130,8 +130,13 @@ export function createClone(deps: CloneDependencies): Clone {
 
   async function clone(request: CloneRequest, signal: AbortSignal): Promise<boolean> {
     const config = deps.config()
+    try {
+      await deps.note().write({ kind: 'copy' })
+    } catch (error) {
+      log.error(errorText(error))
+      return false
+    }
     memory.setState('creating replica')
-    await deps.note().write({ kind: 'copy' })
     const keywords = upstreamKeywords(request.source, config.postgresql.replication, config)
     const names = request.basebackupOnly ? ['basebackup'] : (request.methods ?? methodNames(config, request.source))
     const methods = keywords ? names : names.filter((name) => needsNoSource(config, name))

@@ -2,12 +2,24 @@ import { lstat, readdir, readlink, rename, rm, symlink, unlink } from 'node:fs/p
 import { dirname, join, resolve } from 'node:path'
 import type { Log } from '../../ports/log.ts'
 import { errorCode, errorText, syncDirectory } from '../files.ts'
+import type { WorkNote } from '../unfinished-work.ts'
 
 /** Places outside the data directory that belong to it: WAL and tablespaces behind symbolic links. */
 interface LinkedPlace {
   readonly link: string
   readonly target: string
   readonly isTablespace: boolean
+}
+
+/** Deletes it so that, if we are killed meanwhile, the next agent deletes the rest instead of trying to use it. */
+export async function removeNoted(dataDir: string, note: WorkNote, log: Log): Promise<void> {
+  try {
+    await note.write({ kind: 'copy' })
+  } catch (error) {
+    log.warning(errorText(error))
+  }
+  await removeDataDirectory(dataDir, log)
+  await note.remove()
 }
 
 /**
@@ -23,26 +35,23 @@ export async function removeDataDirectory(dataDir: string, log: Log): Promise<vo
     })
     if (!found) return
     if (!found.isDirectory()) return await unlink(dataDir)
-    for (const place of await linkedPlaces(dataDir)) {
+    const places = await linkedPlaces(dataDir)
+    // pg_control first: whatever is left of a killed removal is no longer taken for a server
+    await rm(join(dataDir, 'global', 'pg_control'), { force: true })
+    for (const place of places) {
       try {
-        await removeContent(place.target)
+        await rm(place.target, { recursive: true, force: true })
       } catch (error) {
         if (!place.isTablespace) throw error
         log.warning(`Could not remove tablespace ${place.target}: ${errorText(error)}`)
       }
     }
-    // pg_control first: whatever is left of a killed removal is no longer taken for a server
-    await rm(join(dataDir, 'global', 'pg_control'), { force: true })
     await rm(dataDir, { recursive: true, force: true })
   } catch (error) {
     if (['EBUSY', 'EACCES', 'EPERM'].includes(errorCode(error)) && (await isEmptied(dataDir))) return
     log.error(`Could not remove data directory ${dataDir}: ${errorText(error)}`)
     await moveDataDirectoryAside(dataDir, log)
   }
-}
-
-async function removeContent(target: string): Promise<void> {
-  await rm(target, { recursive: true, force: true })
 }
 
 /** A mount point, or a directory whose parent is not ours, stays as an empty one. */

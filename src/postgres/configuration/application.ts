@@ -17,6 +17,11 @@ import type { ConfigurationDependencies, ConfigurationWriter } from './writer.ts
 /** Brings configuration into a server that may be running (spec postgres.md 1.4, 2.13; configuration.md 7.4). */
 export interface Application {
   readonly apply: (options: { readonly force: boolean }, signal: AbortSignal) => Promise<void>
+  /**
+   * Asks what waits for a restart when somebody has made the server read its files again: ALTER SYSTEM and changes of
+   * included files pass nobody here (spec postgres.md 14, wart 4).
+   */
+  readonly noticeReload: (loadedAt: string | null, signal: AbortSignal) => Promise<void>
   /** Writes the main file and reloads, if the server runs; else the next start will. */
   readonly writeAndReload: (signal: AbortSignal) => Promise<void>
   readonly joinRunning: (role: Role, signal: AbortSignal) => Promise<void>
@@ -73,14 +78,29 @@ export function createApplication(deps: ConfigurationDependencies, writer: Confi
       return
     }
     await questions.waitForLoad(before, signal)
-    const pending = (await questions.ask(writer.config(), signal)) ?? expected
-    state.pendingRestart = pending
-    const foreign = Object.keys(pending).filter((name) => !(name in expected))
+    state.raised = {}
+    state.askedFor = await questions.configurationLoadedAt(signal)
+    state.pendingRestart = (await questions.ask(writer.config(), signal)) ?? expected
+    tellForeign(expected)
+  }
+
+  function tellForeign(expected: PendingRestart): void {
+    const foreign = Object.keys(state.pendingRestart).filter((name) => !(name in expected))
     if (foreign.length > 0)
       log.info(
         `PostgreSQL configuration parameters requiring restart (${foreign.join(', ')}) seem to be changed bypassing ` +
           "Patroni config. Setting 'Pending restart' flag",
       )
+  }
+
+  async function noticeReload(loadedAt: string | null, signal: AbortSignal): Promise<void> {
+    if (loadedAt === null || loadedAt === state.askedFor || memory.state !== 'running' || state.custom) return
+    const asked = await questions.ask(writer.config(), signal)
+    if (!asked) return
+    const known = state.pendingRestart
+    state.askedFor = loadedAt
+    state.pendingRestart = { ...state.raised, ...asked }
+    tellForeign(known)
   }
 
   async function apply({ force }: { readonly force: boolean }, signal: AbortSignal): Promise<void> {
@@ -115,7 +135,8 @@ export function createApplication(deps: ConfigurationDependencies, writer: Confi
     const accessChanged = await writer.writeAccess(memory.role)
     if (settingsChanged || accessChanged || force) return reloadAndAsk(changes?.pendingRestart ?? {}, signal)
     log.info('No PostgreSQL configuration items changed, nothing to reload.')
-    state.pendingRestart = (await questions.ask(writer.config(), signal)) ?? state.pendingRestart
+    const pending = await questions.ask(writer.config(), signal)
+    if (pending) state.pendingRestart = { ...state.raised, ...pending }
   }
 
   async function writeWhileNotRunning(signal: AbortSignal): Promise<void> {
@@ -171,7 +192,7 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
     )
   }
 
-  return { apply, writeAndReload, joinRunning }
+  return { apply, noticeReload, writeAndReload, joinRunning }
 }
 
 /** What the server was started with by somebody else, with what is always derived as it is configured here. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile, readlink, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { newMember, type TestMember } from '../../../test/support/member.ts'
+import { after, before, mock, test } from 'node:test'
+import type { MemberChanges, TestMember } from '../../../test/support/member.ts'
 import { Herd, until } from '../../../test/support/pair.ts'
 import { leaveRoot } from '../../../test/support/postgres.ts'
 
@@ -12,7 +12,7 @@ before(leaveRoot)
 after(() => herd.removeAll())
 
 /** The next agent on the same member: it knows nothing, and finds its server running. */
-async function restarted(member: TestMember, changes: Parameters<typeof newMember>[1] = {}): Promise<TestMember> {
+async function restarted(member: TestMember, changes: MemberChanges = {}): Promise<TestMember> {
   const next = await herd.member(member.name, { ...changes, at: member })
   await next.server.adopt(never)
   return next
@@ -120,4 +120,28 @@ test('2.6 access rules are written as configured, and a change of them is a relo
   first.change({ parameters: { hba_file: join(first.root, 'hba') }, postgresql: { pgHba: ['local all all reject'] } })
   await first.configuration.apply({ force: true }, never)
   assert.equal(await readFile(join(first.root, 'hba'), 'utf8'), 'local all all trust\n')
+})
+
+test('14.4 a change that passes us by and needs a restart is seen when the server has read it', async () => {
+  const first = await herd.primary('node-1')
+  const loaded = async () => {
+    first.server.forgetObservation()
+    const seen = await first.server.observe(never)
+    return seen.kind === 'observed' ? (seen.observation.configurationLoadedAt ?? null) : null
+  }
+  await first.configuration.noticeReload(await loaded(), never)
+  assert.deepEqual(first.configuration.pendingRestart, {})
+  await first.ask(`ALTER SYSTEM SET shared_buffers = '9MB'`)
+  const before = await loaded()
+  await first.ask('SELECT pg_reload_conf()')
+  await until(async () => (await loaded()) !== before, 'it was read')
+  const asked = mock.method(first.server.sql, 'query')
+  await first.configuration.noticeReload(await loaded(), never)
+  const questions = asked.mock.callCount()
+  const pending = { shared_buffers: { old_value: '8MB', new_value: '9MB' } }
+  assert.deepEqual(first.configuration.pendingRestart, pending)
+  await first.configuration.noticeReload(await loaded(), never)
+  assert.equal(asked.mock.callCount(), questions + 1, 'only the observation itself')
+  asked.mock.restore()
+  assert.deepEqual(first.configuration.pendingRestart, pending)
 })

@@ -26,6 +26,8 @@ export interface Configuration extends Omit<ServerFiles, 'archiveReadySegments'>
    * @param force write and reload even if nothing seems different
    */
   apply(options: { readonly force: boolean }, signal: AbortSignal): Promise<void>
+  /** Looks again at what waits for a restart when `loadedAt`, the time of the last reload, is another one. */
+  noticeReload(loadedAt: string | null, signal: AbortSignal): Promise<void>
   /** What following `upstream` would take (spec 2.10). `observation`: the last look at the server. */
   recoveryDifference(
     upstream: Upstream | null,
@@ -53,7 +55,7 @@ export function createConfiguration(deps: ConfigurationDependencies): Configurat
   const { log, memory, passwordFile } = deps
   const writer = createWriter(deps)
   const { state, config, dataDir, majorVersion, exactVersion, inForce, fileSet } = writer
-  const { apply, writeAndReload, joinRunning } = createApplication(deps, writer)
+  const { apply, noticeReload, writeAndReload, joinRunning } = createApplication(deps, writer)
 
   function settingsFor(upstream: Upstream | null, version: ServerVersion): RecoverySettings {
     const { recoveryConf } = inForce()
@@ -65,6 +67,7 @@ export function createConfiguration(deps: ConfigurationDependencies): Configurat
     exactVersion,
     joinRunning,
     apply,
+    noticeReload,
     prepareStart: (role, signal) => prepareStart(deps, writer, role, signal),
     listening: () => listening(writer),
     writeServerConfiguration: (signal) => writer.writeMain(memory.role, signal),

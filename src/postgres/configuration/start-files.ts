@@ -33,10 +33,11 @@ export async function prepareStart(
     deps.log.error(forbidden)
     return null
   }
-  state.pendingRestart = {}
+  state.raised = {}
   const computed = writer.compute(role, version)
   const parameters = await raised(deps, writer, computed, role, version, signal)
   state.effective = { ...computed, parameters }
+  state.pendingRestart = state.raised
   const problems = await checkDirectories(writer.config(role), parameters)
   for (const problem of problems) deps.log.error(problem)
   if (problems.length > 0) return null
@@ -57,7 +58,7 @@ async function raised(
   const control = await deps.server().controlData(signal)
   const result = raisedForStandby(computed.parameters, control?.items ?? {}, version)
   for (const { level, text } of result.messages) deps.log[level](text)
-  state.pendingRestart = result.pendingRestart
+  state.raised = result.pendingRestart
   const isCold = state.custom !== null && needsColdRecovery(state.custom, version)
   return isCold ? withParameters(result.parameters, { hot_standby: 'off' }) : result.parameters
 }

@@ -52,6 +52,10 @@ export interface ConfigurationState {
   feedbackForced: boolean
   custom: CustomBootstrap | null
   pendingRestart: PendingRestart
+  /** The part of it that only we know: the server was started with more than is configured. */
+  raised: PendingRestart
+  /** Load time of the configuration for which the server was last asked what waits for a restart. */
+  askedFor: string | null
   /** A standby was adopted, and its file is still that of its former agent. */
   rewriteAfterJoin: boolean
 }
@@ -85,6 +89,8 @@ export function createWriter(deps: ConfigurationDependencies): ConfigurationWrit
     feedbackForced: false,
     custom: null,
     pendingRestart: {},
+    raised: {},
+    askedFor: null,
     rewriteAfterJoin: false,
   }
   const config = (role: Role = memory.role): Config => deps.configFor(role)

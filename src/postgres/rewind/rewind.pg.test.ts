@@ -163,3 +163,16 @@ test('6.4 and 6.5 finished segments are archived first, and WAL that is gone com
     await rm(archive, { recursive: true, force: true })
   }
 })
+
+test('6.5 an agent killed after pg_rewind had ended: the next one sees that, and starts the server', async () => {
+  const { old, current } = await diverged()
+  assert.deepEqual(await old.rewind.rewind(current.upstream, never), { kind: 'done' })
+  await writeFile(
+    noteOf(old),
+    JSON.stringify({ kind: 'rewind', fingerprint: 'before', timeline: 2, data_dir: old.dataDir }),
+  )
+  await follow(old, current)
+  assert.ok(old.log.lines.some((line) => line.includes('pg_rewind had come to its end')))
+  assert.ok(!(await exists(noteOf(old))))
+  await hasNewHistory(old)
+})

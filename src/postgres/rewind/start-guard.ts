@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { moveDataDirectoryAside, removeDataDirectory } from '../clone/remove-data-directory.ts'
 import { signalProcess } from '../process-table.ts'
-import { dataFingerprint, orphanedTools, type WorkNote } from '../unfinished-work.ts'
+import { dataFingerprint, isRewound, orphanedTools, type WorkNote } from '../unfinished-work.ts'
 
 /** How long a half-rewound directory waits for a second rewind before it is given up in favour of a copy. */
 const PATIENCE_MS = 60_000
@@ -51,6 +51,9 @@ export function createStartGuard(dataDir: () => string, note: () => WorkNote, cl
       await note().remove()
     } else if ((await dataFingerprint(dataDir())) === work.fingerprint) {
       log.info(`pg_rewind was cut off before it changed anything in ${dataDir()}`)
+      await note().remove()
+    } else if (await isRewound(dataDir())) {
+      log.info(`pg_rewind had come to its end in ${dataDir()}`)
       await note().remove()
     }
   }
