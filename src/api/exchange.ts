@@ -11,7 +11,7 @@ import type { Call } from './call.ts'
 import { denial } from './guard.ts'
 import { type HeaderSettings, headerList } from './headers.ts'
 import type { Observer } from './observer.ts'
-import { NO_BODY, parseTarget, type RequestBody } from './request.ts'
+import { knownTarget, NO_BODY, type RequestBody } from './request.ts'
 import { type ApiResponse, bare, errorPage, unsupportedMethod } from './response.ts'
 import { findRoute, type Route } from './routes.ts'
 import type { StatusText } from './status-text.ts'
@@ -66,7 +66,7 @@ function answerTo(
   const { method = '', url = '/' } = message
   if (url.length > REQUEST_LINE_MAX) return errorPage(414)
   if (message.rawHeaders.length > 2 * HEADERS_MAX) return errorPage(431)
-  const target = parseTarget(url)
+  const target = knownTarget(url)
   const route = findRoute(method, target.segment)
   if (!route) return unsupportedMethod(method)
   const status = service.control.status()
@@ -210,5 +210,5 @@ function logRequest(
 ): void {
   const target = (request.url ?? '').slice(0, LOGGED_TARGET_MAX)
   const line = `${request.method} ${target} HTTP/${request.httpVersion}`
-  log.debug(`API thread: ${client} - - "${line}" ${status} - latency: ${latencyMs.toFixed(3)} ms`)
+  log.debug(`API thread: ${client} - - "${line}" ${status} - latency: ${Math.round(latencyMs * 1000) / 1000} ms`)
 }

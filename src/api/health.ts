@@ -91,10 +91,22 @@ function isReplicaOk(picture: Picture, query: Target['query']): boolean {
 }
 
 function isLagging({ status, observation }: Picture, lag: string | undefined): boolean {
-  const limit = lag === undefined ? undefined : parseInteger(lag, 'B')
+  const limit = lag === undefined ? undefined : size(lag)
   if (limit === undefined) return false
   const reference = maxLsn(status.view?.status.lastLsn, observation?.walReceiver?.latestEndLsn)
   return reference > 0 && reference > (observation?.replayedLsn ?? 0) + limit
+}
+
+const SIZES_KEPT_MAX = 100
+const sizes = new Map<string, number | undefined>()
+
+/** Bytes of a text such as `10MB`; load balancers send the same one for ever. */
+function size(text: string): number | undefined {
+  if (!sizes.has(text)) {
+    if (sizes.size >= SIZES_KEPT_MAX) sizes.clear()
+    sizes.set(text, parseInteger(text, 'B'))
+  }
+  return sizes.get(text)
 }
 
 /** Every `tag_<name>=<text>` must be a configured tag with exactly this text. */

@@ -22,6 +22,23 @@ export type Target = Pick<ApiRequest, 'path' | 'segment' | 'query'>
 
 const NO_QUERY: ReadonlyMap<string, string> = new Map()
 
+/** Checks ask for the same few targets again and again. */
+const KEPT_TARGETS_MAX = 100
+const KEPT_LENGTH_MAX = 200
+const kept = new Map<string, Target>()
+
+/** As `parseTarget`, remembering what was asked for lately. */
+export function knownTarget(target: string): Target {
+  const known = kept.get(target)
+  if (known) return known
+  const parsed = parseTarget(target)
+  if (target.length <= KEPT_LENGTH_MAX) {
+    if (kept.size >= KEPT_TARGETS_MAX) kept.clear()
+    kept.set(target, parsed)
+  }
+  return parsed
+}
+
 /**
  * Splits the target of a request line: absolute forms lose scheme and authority, leading slashes collapse to one, the
  * query is cut at `&` only (spec rest-api.md 2.2).

@@ -52,7 +52,30 @@ function isSameLook(one: Look, other: Look): boolean {
   return one.kind === other.kind
 }
 
-/** Values are compared by identity: they are immutable, and a new object means that something may have changed. */
+/** By identity first: all values are immutable. The small ones among them the agent makes anew for each who asks. */
 function isSameStatus(one: MemberStatus, other: MemberStatus): boolean {
-  return one === other || SHOWN.every((key) => one[key] === other[key])
+  return (
+    one === other ||
+    SHOWN.every((key) => one[key] === other[key] || (IS_SMALL.has(key) && isSame(one[key], other[key])))
+  )
+}
+
+const IS_SMALL: ReadonlySet<keyof MemberStatus> = new Set([
+  'effectiveTags',
+  'pendingRestart',
+  'scheduledRestart',
+  'logQueue',
+])
+
+/** Key order counts: it is shown. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
+  const keys = Object.keys(one)
+  const others = Object.keys(other)
+  return (
+    keys.length === others.length &&
+    Array.isArray(one) === Array.isArray(other) &&
+    keys.every((key, i) => key === others[i] && isSame(one[key as never], other[key as never]))
+  )
 }
