@@ -64,9 +64,10 @@ async function requestPromotion(machine: Machine, signal: AbortSignal): Promise<
   } catch (error) {
     return errorText(error)
   }
-  if (signalProcess(running.pid, 'SIGUSR1') === 'sent') return null
+  // The file alone promotes nothing; the signal does, and up to it a lost lock still counts.
+  if (!signal.aborted && signalProcess(running.pid, 'SIGUSR1') === 'sent') return null
   await rm(file, { force: true })
-  return 'PostgreSQL cannot be signalled'
+  return signal.aborted ? 'it was cancelled' : 'PostgreSQL cannot be signalled'
 }
 
 async function requestByProgram(machine: Machine, dataDir: string, signal: AbortSignal): Promise<string | null> {
