@@ -124,6 +124,9 @@ told(
     await until('n4 streams again', LIMIT_MS, async () => (await member.report())?.replication_state === 'streaming')
     assert.equal(readlinkSync(join(member.dataDir, 'pg_wal')), wal)
     assert.deepEqual(await member.sql('SELECT id FROM far_away'), [{ id: 1 }])
+    await member.stop(LIMIT_MS)
+    await leader.sql('DROP TABLE far_away')
+    await leader.sql('DROP TABLESPACE extra')
   },
 )
 
