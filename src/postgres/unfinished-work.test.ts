@@ -80,11 +80,21 @@ test('without a note a server may start', async () => {
   assert.equal(await guard.startForbidden(true), null)
 })
 
+test('a copy with pg_control may be whole, or another one put in its place: it is moved aside', async () => {
+  await note().write({ kind: 'copy' })
+  assert.ok(await guardAt({ value: 0 }).guard.startForbidden(true))
+  assert.equal(await exists(dataDir), false)
+  assert.ok(await exists(join(`${dataDir}.failed`, 'global', 'pg_control')))
+  assert.equal(await note().read(), null)
+})
+
 test('a copy that was never finished is removed, and not started', async () => {
+  await rm(join(dataDir, 'global', 'pg_control'))
   await note().write({ kind: 'copy' })
   const { guard } = guardAt({ value: 0 })
-  assert.match((await guard.startForbidden(true)) ?? '', /was not started: it was a copy that was never finished/)
+  assert.match((await guard.startForbidden(true)) ?? '', /was not started: it was never finished/)
   assert.equal(await exists(dataDir), false)
+  assert.equal(await exists(`${dataDir}.failed`), false)
   assert.equal(await note().read(), null)
 })
 

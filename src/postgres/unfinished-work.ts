@@ -6,7 +6,7 @@ import { peekClusterState } from './control-data.ts'
 import { errorCode, errorText, isInside, readText, replaceFile, syncDirectory } from './files.ts'
 
 /**
- * Remembers work that leaves a data directory unusable if it is cut off: a copy, or pg_rewind after it has begun to
+ * Remembers work that leaves a data directory unusable if it is cut off: making or removing one, or pg_rewind after it has begun to
  * write. Neither leaves a trace of its own that PostgreSQL would notice: pg_rewind changes pg_control last, so a
  * half-rewound directory looks like a cleanly stopped server and would start, and serve, a mixture of two histories.
  * The note lies beside the data directory, because pg_rewind removes every file that its source does not have. For a
@@ -14,6 +14,7 @@ import { errorCode, errorText, isInside, readText, replaceFile, syncDirectory } 
  * away only with its last steps.
  */
 export type UnfinishedWork =
+  /** Whatever lies there is no data of anybody yet, or any more: it is removed. */
   | { readonly kind: 'copy' }
   /** `fingerprint`: of the files before; `timeline`: of the source. */
   | { readonly kind: 'rewind'; readonly fingerprint: string; readonly timeline: number }
@@ -131,5 +132,6 @@ export async function orphanedTools(dataDir: string, root = '/proc'): Promise<nu
 function isToolOn(argv: readonly string[], dataDir: string): boolean {
   const tool = basename(argv[0] ?? '')
   if (tool.includes('pg_rewind')) return argv.some((word, i) => word === '-D' && argv[i + 1] === dataDir)
+  if (tool === 'initdb') return argv.includes(dataDir)
   return argv.some((word) => word === `--pgdata=${dataDir}` || word === `--datadir=${dataDir}`)
 }

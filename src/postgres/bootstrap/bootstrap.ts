@@ -7,6 +7,8 @@ import type { Log } from '../../ports/log.ts'
 import { commandWords } from '../command-words.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { printConninfo } from '../conninfo.ts'
+import { errorText } from '../files.ts'
+import type { WorkNote } from '../unfinished-work.ts'
 import type {
   Binaries,
   CommandRunner,
@@ -39,6 +41,7 @@ export interface BootstrapDependencies {
   readonly passwordFile: PasswordFile
   readonly clock: Clock
   readonly log: Log
+  readonly note: () => WorkNote
 }
 
 /** Makes the first member of a new cluster (spec postgres.md 4). */
@@ -74,6 +77,19 @@ export function createBootstrap(deps: BootstrapDependencies): Bootstrap {
     return true
   }
 
+  /** A data directory that was never finished is of no use to the next agent, if we are killed meanwhile. */
+  async function noted(make: () => Promise<boolean>): Promise<boolean> {
+    try {
+      await deps.note().write({ kind: 'copy' })
+    } catch (error) {
+      log.error(errorText(error))
+      return false
+    }
+    const made = await make()
+    await deps.note().remove()
+    return made
+  }
+
   async function makeByInitdb(config: Config, signal: AbortSignal): Promise<boolean> {
     memory.setState('initializing new cluster')
     if (await runInitdb(config, runner, deps.binaries, log, signal)) return true
@@ -85,7 +101,8 @@ export function createBootstrap(deps: BootstrapDependencies): Bootstrap {
     const config = deps.config()
     const method = customMethod(config)
     custom = method !== null
-    if (!(await (method ? makeByScript(method, config, signal) : makeByInitdb(config, signal)))) return false
+    if (!(await noted(() => (method ? makeByScript(method, config, signal) : makeByInitdb(config, signal)))))
+      return false
     await configuration.appendBootstrapHba(config.bootstrap?.pgHba ?? [])
     await configuration.backupConfiguration()
     if (method) configuration.beginCustomBootstrap(customBootstrapOf(method))

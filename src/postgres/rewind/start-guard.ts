@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { elapsedMs, type Instant } from '../../cluster/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { moveDataDirectoryAside, removeDataDirectory } from '../clone/remove-data-directory.ts'
+import { exists } from '../files.ts'
 import { signalProcess } from '../process-table.ts'
 import { dataFingerprint, isRewound, orphanedTools, type WorkNote } from '../unfinished-work.ts'
 
@@ -41,13 +43,22 @@ export function createStartGuard(dataDir: () => string, note: () => WorkNote, cl
     }
   }
 
+  /**
+   * What is unfinished has no pg_control: copies get it last, removals take it first. Where there is one, somebody may
+   * have put a good data directory in the place of ours, and it is not for us to delete.
+   */
+  async function clearAway(): Promise<void> {
+    if (await exists(join(dataDir(), 'global', 'pg_control'))) await moveDataDirectoryAside(dataDir(), log)
+    else await removeDataDirectory(dataDir(), log)
+  }
+
   async function tidyUp(): Promise<void> {
     const work = await note().read()
     if (!work) return
     await endOrphans()
     if (work.kind === 'copy') {
-      log.warning(`${dataDir()} is a copy that was never finished`)
-      await removeDataDirectory(dataDir(), log)
+      log.warning(`${dataDir()} was never finished, or not removed to the end`)
+      await clearAway()
       await note().remove()
     } else if ((await dataFingerprint(dataDir())) === work.fingerprint) {
       log.info(`pg_rewind was cut off before it changed anything in ${dataDir()}`)
@@ -65,7 +76,7 @@ export function createStartGuard(dataDir: () => string, note: () => WorkNote, cl
       return null
     }
     await tidyUp()
-    if (before.kind === 'copy') return `${dataDir()} was not started: it was a copy that was never finished`
+    if (before.kind === 'copy') return `${dataDir()} was not started: it was never finished`
     if (!(await note().read())) return null
     refusedSince ??= clock.now()
     const refusal = `${dataDir()} was not started: pg_rewind was cut off while it was changing it`
