@@ -8,7 +8,7 @@ import { reinitialize } from '../ha/reinitialize.ts'
 import { beginRestart, restartObstacle } from '../ha/restart.ts'
 import { switchoverObstacle } from '../ha/switchover-obstacle.ts'
 import { loadView } from '../ha/view-loading.ts'
-import { type Ha, withBudget } from '../ha/world.ts'
+import { decided, type Ha, withBudget } from '../ha/world.ts'
 import type { AgentControl, MemberStatus, RestartAnswer, RestartRequest } from '../ports/control.ts'
 import type { Observer } from './observer.ts'
 
@@ -21,6 +21,7 @@ export interface ControlParts {
   /** As in the local configuration now, filtered for publication. */
   readonly configuredTags: () => Tags
   readonly logQueue: () => { readonly size: number; readonly lost: number }
+  readonly journal: NonNullable<AgentControl['journal']>
   readonly requestReload: () => void
   readonly terminate: () => void
 }
@@ -42,6 +43,7 @@ export function createControl(parts: ControlParts): AgentControl {
     observe: (maxAgeMs, budget) => observer.observe(maxAgeMs, budget),
     loadView: (budget) => loadView(ha, budget.signal),
     dcs: world.dcs,
+    journal: parts.journal,
     wake: loop.wake,
     reload: parts.requestReload,
     restart: (request, budget) => restartNow(ha, request, budget.signal),
@@ -67,7 +69,12 @@ export function createControl(parts: ControlParts): AgentControl {
       return true
     },
     reinitialize: (request, budget) => reinitialize(ha, request, budget.signal),
-    switchoverObstacle: (view, request, budget) => switchoverObstacle(ha, view, request, budget.signal),
+    switchoverObstacle: async (view, request, budget) => {
+      const because = await switchoverObstacle(ha, view, request, budget.signal)
+      const { leader, candidate } = request
+      if (because !== null) decided(ha, 'refuse request', { because, leader, candidate })
+      return because
+    },
     receiveFailsafe: (body) => receiveFailsafe(ha, body),
     terminate: parts.terminate,
   }
@@ -100,7 +107,10 @@ function memberStatus({ ha, loop, scope, version, configuredTags, logQueue }: Co
     localTimeline: own.timeline,
     nextRunAt: loop.nextRunAt,
     longAction: actions.name,
-    postmasterAlive: postgres.isAlive(),
+    // Looked up in the process table, and only by those who want to know: a health check must not cost a file.
+    get postmasterAlive() {
+      return postgres.isAlive()
+    },
     failsafeTopology: store.lockedView?.failsafe ?? null,
     logQueue: logQueue(),
   }
