@@ -1,6 +1,6 @@
 import { type InstanceState, INSTANCE_STATES, parseRole, type Role } from './instance.ts'
 import { isObject, type JsonObject, parseJson } from './json.ts'
-import { type Lsn, maxLsn, parseLsn } from './lsn.ts'
+import { type Lsn, parseLsn } from './lsn.ts'
 import type { Version } from './stored.ts'
 import { isClonefrom, isNofailover, isNostream, type Tags } from './tags.ts'
 import { parseTimeline, type Timeline } from './timeline.ts'
@@ -81,11 +81,6 @@ function legacyUrl(text: string): JsonObject | undefined {
   const [address, query] = text.split('?', 2)
   const api = new URLSearchParams(query ?? '').get('application_name')
   return address ? { conn_url: address, ...(api ? { api_url: api } : {}) } : undefined
-}
-
-/** How far this member's WAL goes by its own last word. */
-export function memberLsn(data: MemberData): Lsn {
-  return maxLsn(data.xlogLocation, data.receiveLsn, data.replayLsn)
 }
 
 /** Whether new replicas should be copied from this member rather than from the leader (spec ha.md 4.1). */

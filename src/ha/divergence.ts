@@ -9,10 +9,6 @@ import type { LocalPosition } from '../ports/postgres.ts'
  */
 export type DivergenceState = 'idle' | 'checkpointed' | 'check' | 'needed' | 'not-needed' | 'done' | 'failed'
 
-export function wasExecuted(state: DivergenceState): boolean {
-  return state === 'done' || state === 'failed'
-}
-
 /** What the comparison found, in the words of the log. `switchpoint` is where the leader left the local timeline. */
 export interface Divergence {
   readonly needed: boolean

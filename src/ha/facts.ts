@@ -39,7 +39,3 @@ export async function ownLsn(c: Cycle): Promise<Lsn | null> {
   const seen = await observation(c)
   return seen && walPosition(seen)
 }
-
-export function isStandbyCluster(c: Cycle): boolean {
-  return c.settings.standbyCluster !== null
-}

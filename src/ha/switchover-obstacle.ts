@@ -1,6 +1,5 @@
 import { actionName, bareAction, type FailoverRequest } from '../cluster/failover-request.ts'
-import { syncMode } from '../cluster/settings.ts'
-import { isVoter } from '../cluster/sync-state.ts'
+import { checkPossibility, noGoodCandidates } from '../cluster/switchover-check.ts'
 import type { ClusterView } from '../cluster/view.ts'
 import { askPeers, limitation } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
@@ -16,22 +15,11 @@ export async function switchoverObstacle(
 ): Promise<string | null> {
   const c = newCycle(ha, view, signal)
   const action = bareAction(actionName({ ...request, version: null }))
-  const mustBeVoter = syncMode(c.settings) === 'on'
-  const { candidate } = request
-  if (candidate !== null && action === 'switchover' && mustBeVoter && !isVoter(view.sync, candidate))
-    return 'candidate name does not match with sync_standby'
-  const named = view.members.filter((member) =>
-    candidate === null ? member.name !== request.leader : member.name === candidate,
-  )
-  if (candidate !== null && named.length === 0) return 'candidate does not exists'
-  const members = candidate === null && mustBeVoter ? named.filter((one) => isVoter(view.sync, one.name)) : named
-  if (members.length === 0) {
-    return mustBeVoter
-      ? `${action} is not possible: can not find sync_standby`
-      : `${action} is not possible: cluster does not have members except leader`
-  }
-  const own = members.some((member) => member.name === ha.world.name)
-  const answers = await askPeers(c, members.filter((member) => member.name !== ha.world.name).flatMap(addressOf))
-  if (own || answers.some((peer) => limitation(peer) === null)) return null
-  return `${action} is not possible: no good candidates have been found`
+  const possible = checkPossibility(view, c.settings, { ...request, action })
+  if (possible.kind === 'refused') return possible.text
+  const { name } = ha.world
+  const others = possible.members.filter((member) => member.name !== name)
+  if (others.length < possible.members.length) return null
+  const answers = await askPeers(c, others.flatMap(addressOf))
+  return answers.some((peer) => limitation(peer) === null) ? null : noGoodCandidates(action).text
 }

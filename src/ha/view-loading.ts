@@ -1,5 +1,4 @@
 import { adjustedTiming, clusterSettings } from '../cluster/settings.ts'
-import { LONG_AGO } from '../cluster/time.ts'
 import { type ClusterView, isLocked, leaderMember, lockOwner } from '../cluster/view.ts'
 import { withPromisedLeader } from './failsafe.ts'
 import { forgetLease } from './lease.ts'
@@ -24,7 +23,11 @@ export async function loadView(ha: Ha, signal: AbortSignal): Promise<ClusterView
   if (isLocked(read) || memory.store.lockedView === null) memory.store.lockedView = read
   memory.sync.known = read.sync
   const view = withPromisedLeader(ha, read)
-  if (lockOwner(view) !== world.name) forgetLease(ha)
+  const owner = lockOwner(view)
+  if (owner !== world.name) forgetLease(ha)
+  if (memory.store.owner !== undefined && owner !== memory.store.owner)
+    saw(ha, 'leader', { from: memory.store.owner, to: owner, ttlMs: memory.settings.ttlMs })
+  memory.store.owner = owner
   memory.own.leaderTimeline = leaderMember(view)?.data.timeline ?? null
   learnSettings(ha, view)
   return view
@@ -73,10 +76,4 @@ export function newCycle(ha: Ha, view: ClusterView, signal: AbortSignal): Cycle 
     signal,
     storeFailed: false,
   }
-}
-
-/** Forgets what was read: the REST server answers without the store until the next read. */
-export function forgetView(ha: Ha): void {
-  ha.memory.store.view = null
-  ha.memory.store.viewAt = LONG_AGO
 }
