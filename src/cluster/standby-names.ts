@@ -107,7 +107,7 @@ export function printStandbyNames(wanted: WantedStandbyNames, version: number): 
 }
 
 /** A bare word where PostgreSQL takes it as one, else in double quotes. */
-export function quoteStandbyName(name: string): string {
+function quoteStandbyName(name: string): string {
   const bare = /^[A-Za-z_][A-Za-z_0-9$]*$/.test(name) && !['first', 'any'].includes(name.toLowerCase())
   return bare ? name : `"${name.replaceAll('"', '""')}"`
 }

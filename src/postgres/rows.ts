@@ -1,4 +1,3 @@
-import { type Lsn, parseLsn } from '../cluster/lsn.ts'
 import type { SqlRow } from './parts.ts'
 
 /** A column as text; `''` for NULL. */
@@ -10,9 +9,4 @@ export function nullableText(row: SqlRow, name: string): string | null {
   const value = row[name]
   if (typeof value === 'string') return value
   return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : null
-}
-
-/** A pg_lsn, or its distance from 0/0 in bytes. */
-export function lsnColumn(row: SqlRow, name: string): Lsn | null {
-  return parseLsn(row[name])
 }

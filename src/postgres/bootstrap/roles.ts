@@ -71,7 +71,7 @@ END;`
   return { role, statements: [`DO ${dollarQuoted(body)}`] }
 }
 
-export function quoteIdentifier(name: string): string {
+function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 

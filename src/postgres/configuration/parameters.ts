@@ -42,10 +42,6 @@ export function withParameters(
   return changed
 }
 
-export function sameParameters(one: Parameters, other: Parameters): boolean {
-  return one.size === other.size && [...one].every(([key, { value }]) => other.get(key)?.value === value)
-}
-
 /** Sorted as in every generated file: by code point, so that capitals come first. */
 export function sortedParameters(parameters: Parameters): Parameter[] {
   return [...parameters.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))

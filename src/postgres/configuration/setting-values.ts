@@ -1,11 +1,9 @@
 import { parseBool, parseInteger, parseReal } from '../../cluster/values.ts'
 
-/** Type of a parameter as `pg_settings.vartype` names it. */
-export type VarType = 'bool' | 'integer' | 'real' | 'enum' | 'string'
-
 /**
  * Whether a live `pg_settings.setting` says the same as a configured value (spec postgres.md 2.14): `1GB` is `131072`
  * of 8kB. What cannot be read on either side is different.
+ * @param type as `pg_settings.vartype` names it
  */
 export function isEquivalent(type: string, unit: string | null, setting: string, configured: string): boolean {
   switch (type) {
