@@ -1,5 +1,6 @@
 import type { Role } from '../../src/cluster/instance.ts'
 import { elapsedMs, type Instant } from '../../src/cluster/time.ts'
+import { type Timeline, UNKNOWN_TIMELINE } from '../../src/cluster/timeline.ts'
 import type {
   CallbackName,
   CloneRequest,
@@ -76,11 +77,11 @@ export class SimPostgres extends ServerFacts implements Postgres {
     await pause(this.local, 5, new AbortController().signal)
   }
 
-  async promote(waitMs: number, signal: AbortSignal): Promise<'promoted' | 'failed'> {
+  async promote(waitMs: number, signal: AbortSignal, begins?: Timeline): Promise<'promoted' | 'failed'> {
     if (!this.isAlive()) return 'failed'
     this.role = 'promoted'
     this.fireCallback('on_role_change', 'primary')
-    const promoted = await promoteServer(this.local, waitMs, signal)
+    const promoted = await promoteServer(this.local, waitMs, signal, begins ?? UNKNOWN_TIMELINE)
     if (promoted) this.role = 'primary'
     return promoted ? 'promoted' : 'failed'
   }

@@ -1,4 +1,5 @@
 import { later } from '../../src/cluster/time.ts'
+import { type Timeline, timeline } from '../../src/cluster/timeline.ts'
 import type { ShutdownPositions, StartOutcome, StopRequest } from '../../src/ports/postgres.ts'
 import { askServer, type Local, pause, waitUntil } from './context.ts'
 
@@ -82,8 +83,15 @@ export async function takeCheckpoint(local: Local, limit: { readonly signal: Abo
   return done
 }
 
-export async function promoteServer(local: Local, waitMs: number, signal: AbortSignal): Promise<boolean> {
+export async function promoteServer(
+  local: Local,
+  waitMs: number,
+  signal: AbortSignal,
+  begins: Timeline,
+): Promise<boolean> {
   const { server, clock } = local
+  // History files of the numbers in between make PostgreSQL pass them over.
+  if (server.files) server.files.newestTimeline = timeline(Math.max(server.files.newestTimeline, begins - 1))
   server.postmaster?.promote()
   return waitUntil(local, () => server.isWritable, { signal, deadline: later(clock.now(), waitMs) })
 }

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
 import { type Lsn, parseLsn, ZERO_LSN } from './lsn.ts'
+import { parseTimeline, type Timeline } from './timeline.ts'
 
 /** What the leader publishes about its WAL: the `status` key (spec dcs.md 2.7). */
 export interface Status {
@@ -8,6 +9,11 @@ export interface Status {
   readonly slots: Readonly<Record<string, Lsn>> | null
   /** Names of slots to keep for members that are away, sorted. */
   readonly retainSlots: readonly string[]
+  /**
+   * The highest timeline that any leader has begun or was about to begin: written before each promotion, so that no two
+   * promotions take the same number. Ours alone: others neither write nor read it.
+   */
+  readonly timeline?: Timeline
 }
 
 export const NO_STATUS: Status = { lastLsn: ZERO_LSN, slots: null, retainSlots: [] }
@@ -19,10 +25,12 @@ export function parseStatus(text: string | undefined, legacy: string | undefined
   const parsed = parseJson(text)
   if (typeof parsed === 'number') return { ...NO_STATUS, lastLsn: parseLsn(parsed) ?? ZERO_LSN }
   if (!isObject(parsed)) return NO_STATUS
+  const timeline = parseTimeline(parsed['timeline'])
   return {
     lastLsn: parseLsn(parsed['optime']) ?? ZERO_LSN,
     slots: parseSlots(parsed['slots']),
     retainSlots: parseNames(parsed['retain_slots']),
+    ...(timeline === null ? {} : { timeline }),
   }
 }
 
@@ -52,5 +60,6 @@ export function printStatus(status: Status): JsonObject {
     optime: status.lastLsn,
     ...(status.slots && Object.keys(status.slots).length > 0 ? { slots: status.slots } : {}),
     ...(status.retainSlots.length > 0 ? { retain_slots: status.retainSlots } : {}),
+    ...(status.timeline === undefined ? {} : { timeline: status.timeline }),
   }
 }

@@ -7,6 +7,7 @@ import { releaseLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { beginPromotion } from './promotion.ts'
 import { prepareSyncForPromotion, syncStep } from './sync/step.ts'
+import { reserveTimeline } from './timeline-reservation.ts'
 import type { Cycle } from './world.ts'
 
 export interface PrimaryReasons {
@@ -52,8 +53,10 @@ export async function enforcePrimary(c: Cycle, reasons: PrimaryReasons): Promise
     return result('lock-released-found', objection)
   }
   if ((await prepareSyncForPromotion(c)) === 'refused') return result('promotion-postponed-sync')
+  const begins = await reserveTimeline(c)
+  if (begins === null) return result('promotion-postponed-timeline')
   forgetFailsafe(c)
   memory.own.timeline = null
   memory.promotion.prePromote = 'none'
-  return beginPromotion(c, reasons.promoting)
+  return beginPromotion(c, begins, reasons.promoting)
 }

@@ -1,14 +1,15 @@
+import type { Timeline } from '../cluster/timeline.ts'
 import { isLeader } from './lease.ts'
 import type { CycleResult } from './messages.ts'
 import { beginOrBusy } from './rewind.ts'
 import { type Cycle, did } from './world.ts'
 
 /** Becomes a primary, beside the loop, which goes on renewing the lock (spec ha.md 9). */
-export function beginPromotion(c: Cycle, begun: CycleResult): CycleResult {
-  return beginOrBusy(c, 'promote', begun, (signal) => promote(c, signal))
+export function beginPromotion(c: Cycle, begins: Timeline, begun: CycleResult): CycleResult {
+  return beginOrBusy(c, 'promote', begun, (signal) => promote(c, begins, signal))
 }
 
-async function promote(c: Cycle, signal: AbortSignal): Promise<void> {
+async function promote(c: Cycle, begins: Timeline, signal: AbortSignal): Promise<void> {
   const { memory, world, settings } = c
   const { postgres, log } = world
   if (postgres.role === 'promoted' || postgres.role === 'primary') return
@@ -25,8 +26,8 @@ async function promote(c: Cycle, signal: AbortSignal): Promise<void> {
   if (!passed) return
   memory.divergence.state = 'idle'
   memory.divergence.checkpoint = 'none'
-  const outcome = await postgres.promote(settings.loopWaitMs, signal)
-  did(c, 'promote', { outcome })
+  const outcome = await postgres.promote(settings.loopWaitMs, signal, begins)
+  did(c, 'promote', { outcome, timeline: begins })
 }
 
 function isCancelled(c: Cycle): boolean {

@@ -1,7 +1,8 @@
 import type { Lsn } from '../cluster/lsn.ts'
 import { isVersionBelow } from '../cluster/member.ts'
 import { slotName } from '../cluster/slot-name.ts'
-import type { Status } from '../cluster/status.ts'
+import { NO_STATUS, type Status } from '../cluster/status.ts'
+import { type Timeline, timeline, UNKNOWN_TIMELINE } from '../cluster/timeline.ts'
 import { observation, walPosition } from './facts.ts'
 import { failsafeRecord } from './failsafe.ts'
 import { retainedSlots } from './retention.ts'
@@ -19,6 +20,7 @@ export async function publishStatus(c: Cycle): Promise<void> {
       lastLsn: walPosition(seen),
       slots: published,
       retainSlots: slots ? retainedSlots(c, Object.keys(slots)) : [],
+      ...usedTimelines(c.view.status, seen.timeline),
     }
     await inStore(c, (budget) => c.world.dcs.writeStatus(status, budget))
     if (c.view.members.some((member) => isVersionBelow(member.data.agentVersion, [2, 1, 0]))) {
@@ -29,6 +31,12 @@ export async function publishStatus(c: Cycle): Promise<void> {
   if (failsafe) await inStore(c, (budget) => c.world.dcs.writeFailsafe(failsafe, budget))
 }
 
+/** The record of timelines that are used up is carried along; a cluster that never promoted has none. */
+export function usedTimelines(known: Status, own: Timeline): Pick<Status, 'timeline'> {
+  const highest = Math.max(known.timeline ?? 0, own)
+  return highest > 1 ? { timeline: timeline(highest) } : {}
+}
+
 function onlyPermanent(c: Cycle, slots: Record<string, Lsn>): Record<string, Lsn> {
   const own = slotName(c.world.name)
   return Object.fromEntries(Object.entries(slots).filter(([name]) => name === own || name in c.settings.permanentSlots))
@@ -37,7 +45,12 @@ function onlyPermanent(c: Cycle, slots: Record<string, Lsn>): Record<string, Lsn
 /** The last word of a primary that stops: its final position, with the slots as last published. */
 export async function writeLastLsn(ha: Ha & { readonly signal: AbortSignal }, lastLsn: Lsn): Promise<void> {
   const known = ha.memory.store.view?.status
-  const status: Status = { lastLsn, slots: known?.slots ?? null, retainSlots: known?.retainSlots ?? [] }
+  const status: Status = {
+    lastLsn,
+    slots: known?.slots ?? null,
+    retainSlots: known?.retainSlots ?? [],
+    ...usedTimelines(known ?? NO_STATUS, UNKNOWN_TIMELINE),
+  }
   const outcome = await inStore(ha, (budget) => ha.world.dcs.writeStatus(status, budget))
   if (outcome.kind !== 'done') ha.world.log.warning(`Failed to publish the last WAL position: ${outcome.reason}`)
 }

@@ -216,8 +216,11 @@ export interface Postgres {
   restart(timeoutMs: number | null, signal: AbortSignal, mayLaunch?: MayLaunch): Promise<StartOutcome>
   /** Ends a start that is on its way: forgets a launch that has not happened, SIGQUITs one that has. */
   cancelStart(): Promise<void>
-  /** Requests promotion, sets the role `promoted`, fires `on_role_change`, waits for the end of recovery up to `waitMs`. */
-  promote(waitMs: number, signal: AbortSignal): Promise<'promoted' | 'failed'>
+  /**
+   * Requests promotion, sets the role `promoted`, fires `on_role_change`, waits for the end of recovery up to `waitMs`.
+   * @param begins the number of the timeline that begins: at least the next one
+   */
+  promote(waitMs: number, signal: AbortSignal, begins?: Timeline): Promise<'promoted' | 'failed'>
   checkpoint(signal: AbortSignal): Promise<'done' | 'failed'>
   resumeReplay(signal: AbortSignal): Promise<void>
   /** What would have to be done to follow `upstream`; `none` while the server cannot be asked. */

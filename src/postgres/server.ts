@@ -127,9 +127,9 @@ export async function createPostgres(
     restart: (timeoutMs, signal, mayLaunch) =>
       server.restart(timeoutMs, { callback: true, ...(mayLaunch ? { mayLaunch } : {}) }, signal),
     cancelStart: () => server.cancelStart(),
-    async promote(waitMs, signal) {
+    async promote(waitMs, signal, begins) {
       slots.beforePromotion()
-      return server.promote(waitMs, signal)
+      return server.promote(waitMs, signal, begins)
     },
     checkpoint: (signal) => server.checkpoint(signal),
     resumeReplay: (signal) => server.resumeReplay(signal),
