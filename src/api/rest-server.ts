@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
+import { dirname, join } from 'node:path'
 import { later } from '../cluster/time.ts'
 import type { RestapiConfig } from '../config/types.ts'
 import { NameCache } from '../http/lookup.ts'
@@ -25,8 +26,8 @@ export interface RestServerParts {
   readonly control: AgentControl
   readonly clock: Clock
   readonly log: Log
-  /** The file that `GET /openapi.yaml` serves; `null`: none. */
-  readonly openApiFile: string | null
+  /** The file that `GET /openapi.yaml` serves; `null`: none. Where absent, the one that is installed with the program. */
+  readonly openApiFile?: string | null
   /** How host names in the allowlist become addresses; the system's way where absent. */
   readonly names?: Names
 }
@@ -46,7 +47,7 @@ export class RestServer {
   #bound = ''
 
   constructor(parts: RestServerParts, config: RestapiConfig) {
-    const { control, clock, log, openApiFile } = parts
+    const { control, clock, log, openApiFile = installedDescription(process.argv[1]) } = parts
     this.#service = {
       control,
       clock,
@@ -157,6 +158,11 @@ export class RestServer {
     })
     this.#protocol.take(socket)
   }
+}
+
+/** `docs/openapi.yaml` of the package that the running program, `dist/matriarch.cjs`, belongs to. */
+function installedDescription(program: string | undefined): string | null {
+  return program === undefined ? null : join(dirname(program), '..', 'docs', 'openapi.yaml')
 }
 
 function addressOf(server: Server): StartOutcome {
