@@ -1,5 +1,6 @@
 import type { Problem, StoreConfig } from '../config/types.ts'
 import { createEtcd3, parseEtcdOptions } from './etcd3/index.ts'
+import { createRaft, parseRaftOptions } from './raft/index.ts'
 import type { Store, StoreDeps, StoreIdentity } from './store.ts'
 
 export type SelectOutcome =
@@ -7,7 +8,7 @@ export type SelectOutcome =
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
 
 /** Grows with the adapters. */
-const SUPPORTED = ['etcd3']
+const SUPPORTED = ['etcd3', 'raft']
 
 /** Makes the adapter that the configuration asks for. Nothing is connected yet. */
 export function selectStore(config: StoreConfig, identity: StoreIdentity, deps: StoreDeps): SelectOutcome {
@@ -17,13 +18,17 @@ export function selectStore(config: StoreConfig, identity: StoreIdentity, deps: 
       if (parsed.kind === 'problems') return parsed
       return { kind: 'store', store: createEtcd3(parsed.options, identity, deps) }
     }
+    case 'raft': {
+      const parsed = parseRaftOptions(config.section)
+      if (parsed.kind === 'problems') return parsed
+      return { kind: 'store', store: createRaft(parsed.options, identity, deps) }
+    }
     case null:
       return problem('', unsuitable())
     case 'consul':
     case 'etcd':
     case 'exhibitor':
     case 'kubernetes':
-    case 'raft':
     case 'zookeeper':
       return problem(config.kind, `${unsuitable()}\nThe section ${config.kind} is not supported yet`)
   }

@@ -1,6 +1,7 @@
 import { type StoredValue, version } from '../../cluster/stored.ts'
-import { type ClusterView, KEYS, viewFromKeys } from '../../cluster/view.ts'
+import { type ClusterView, viewFromKeys } from '../../cluster/view.ts'
 import type { StoreEvent } from '../../ports/dcs.ts'
+import { eventOf as eventOfTexts } from '../events.ts'
 import { isNewer, type KeyValue, newest } from './wire.ts'
 
 /** One change as a watch reports it. */
@@ -127,29 +128,7 @@ export function viewOf(prefix: string, list: Iterable<KeyValue>): ClusterView {
   return viewFromKeys(keys)
 }
 
-/**
- * Whether a change is worth waking somebody up (spec dcs.md 1.8). One that keeps the value is not: a renewed binding to
- * a lease, a member that writes the same again. Nor is the creation or the end of the dynamic configuration.
- * @param key relative to the prefix
- */
+/** @param key relative to the prefix */
 export function eventOf(key: string, before: KeyValue | null, after: KeyValue | null): StoreEvent | null {
-  if (before?.value === after?.value) return null
-  if (key.startsWith(KEYS.members)) return 'members'
-  switch (key) {
-    case KEYS.leader:
-      return 'leader'
-    case KEYS.config:
-      return before && after ? 'config' : null
-    case KEYS.status:
-    case KEYS.legacyOptime:
-      return 'status'
-    case KEYS.failover:
-      return 'failover'
-    case KEYS.sync:
-      return 'sync'
-    case KEYS.initialize:
-      return 'initialize'
-    default:
-      return null
-  }
+  return eventOfTexts(key, { before: before?.value ?? null, after: after?.value ?? null })
 }

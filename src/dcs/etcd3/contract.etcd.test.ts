@@ -1,8 +1,8 @@
 import { after, before, describe } from 'node:test'
-import { storeContract } from '../contract.ts'
 import { type EtcdProcess, hasEtcd, startCluster } from '../../../test/support/etcd-process.ts'
 import { startedStore, TIMING } from '../../../test/support/etcd-store.ts'
 import { budget, systemClock } from '../../../test/support/real.ts'
+import { storeContract } from '../contract.ts'
 
 /** etcd grants no lease shorter than one and a half election time-outs, rounded up. */
 const TTL_MS = 2000

@@ -1,7 +1,7 @@
-import { FakeEtcd } from '../../../test/support/fake-etcd.ts'
-import { startedStore, TIMING } from '../../../test/support/etcd-store.ts'
-import { budget, systemClock } from '../../../test/support/real.ts'
 import { after } from 'node:test'
+import { startedStore, TIMING } from '../../../test/support/etcd-store.ts'
+import { FakeEtcd } from '../../../test/support/fake-etcd.ts'
+import { budget, systemClock } from '../../../test/support/real.ts'
 import { storeContract } from '../contract.ts'
 
 /** Against the pretended servers of the other tests: what those show holds only as far as they behave like etcd. */

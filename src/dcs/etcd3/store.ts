@@ -6,7 +6,7 @@ import type { Lsn } from '../../cluster/lsn.ts'
 import { printStatus, type Status } from '../../cluster/status.ts'
 import type { Version } from '../../cluster/stored.ts'
 import { printSyncState } from '../../cluster/sync-state.ts'
-import { elapsedMs, type Instant, later, LONG_AGO } from '../../cluster/time.ts'
+import { elapsedMs, type Instant, LONG_AGO, later } from '../../cluster/time.ts'
 import { type ClusterView, KEYS } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import {

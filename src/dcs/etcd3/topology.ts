@@ -1,5 +1,5 @@
 import { isObject } from '../../cluster/json.ts'
-import { later, LONG_AGO, type Instant } from '../../cluster/time.ts'
+import { type Instant, LONG_AGO, later } from '../../cluster/time.ts'
 import type { Budget, Clock, Random } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { type BootstrapDeps, bootstrapEndpoints, clientUrls, namesIn } from './bootstrap.ts'

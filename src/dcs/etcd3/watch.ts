@@ -2,8 +2,8 @@ import { isObject, type Json, type JsonObject } from '../../cluster/json.ts'
 import type { HttpStream } from '../../http/client.ts'
 import { type Change } from './cache.ts'
 import { errorFrom, type ServerError, serverError } from './errors.ts'
-import { decode, following, type Header, int64, JsonDocuments, readHeader, readKeyValue } from './wire.ts'
 import { rangeOfPrefix } from './kv.ts'
+import { decode, following, type Header, int64, JsonDocuments, readHeader, readKeyValue } from './wire.ts'
 
 /** One message of a watch as understood. */
 export type WatchMessage =

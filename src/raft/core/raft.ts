@@ -87,7 +87,7 @@ export class Raft {
 
   get log(): Pick<
     State['log'],
-    'term' | 'committed' | 'applied' | 'lastIndex' | 'firstIndex' | 'membership' | 'slice'
+    'term' | 'committed' | 'applied' | 'lastIndex' | 'firstIndex' | 'membership' | 'slice' | 'stable'
   > {
     return this.#state.log
   }

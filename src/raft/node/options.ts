@@ -1,0 +1,33 @@
+import type { Clock, Random } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+
+/** A member of a group as its operator describes it. */
+export interface NodeOptions {
+  /** How the others reach it, `host:port`. */
+  readonly selfAddress: string
+  /** Where it listens; `host` `null`: on every address. */
+  readonly bind: { readonly host: string | null; readonly port: number }
+  /** Of the other members; how the group is found when this member has no data yet. */
+  readonly partners: readonly string[]
+  /** Everything of this member lies in a folder in here. */
+  readonly dataDir: string
+  readonly password: string | null
+}
+
+export interface NodeDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** The steps of raft's time. An idle group exchanges one heartbeat with each follower in `heartbeatTicks`. */
+export const TIMING = { tickMs: 125, heartbeatTicks: 2, electionTicks: 8, jitterTicks: 4 } as const
+
+/** Entries between snapshots, and entries kept for those who are a little behind: together some 1 MB in memory. */
+export const SNAPSHOT_EVERY = 1000
+export const KEEP_ENTRIES = 200
+
+/** The folder of one member: of another name than any other program's files in `raft.data_dir`. */
+export function folderName(selfAddress: string): string {
+  return `matriarch-raft-${selfAddress.replace(/[^A-Za-z0-9.-]/g, '_')}`
+}
