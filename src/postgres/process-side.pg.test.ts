@@ -4,6 +4,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { timeline } from '../cluster/timeline.ts'
 import { leaveRoot, newCluster, type TestCluster } from '../../test/support/postgres.ts'
 import { serverOf, type TestServer } from '../../test/support/server.ts'
 import { signalProcess } from './process-table.ts'
@@ -334,7 +335,7 @@ test('1.9 a standby is promoted within moments, and a primary is not promoted ag
   )
   const stoppedMs = performance.now() - stoppingSince
   const since = performance.now()
-  assert.equal(await standby.server.promote(10_000, never), 'promoted')
+  assert.equal(await standby.server.promote(10_000, never, timeline(2)), 'promoted')
   const promotedMs = performance.now() - since
   assert.equal(standby.tools.memory.role, 'primary')
   assert.equal(await copy.sql('SELECT pg_is_in_recovery()'), 'f')
@@ -347,9 +348,9 @@ test('1.9 a standby is promoted within moments, and a primary is not promoted ag
   const now = await standby.server.look(never)
   assert.ok(now.kind === 'observed' && now.observation.timeline === 2)
 
-  assert.equal(await standby.server.promote(10_000, never), 'promoted')
+  assert.equal(await standby.server.promote(10_000, never, timeline(2)), 'promoted')
   standby.tools.memory.setRole('replica')
-  assert.equal(await standby.server.promote(1000, never), 'failed', 'it is in production already')
+  assert.equal(await standby.server.promote(1000, never, timeline(2)), 'failed', 'it is in production already')
   await standby.server.stop(STOP, never)
 })
 

@@ -268,8 +268,8 @@ export class ProcessSide implements Server {
     return true
   }
 
-  async promote(waitMs: number, signal: AbortSignal): Promise<'promoted' | 'failed'> {
-    const outcome = await promoteServer(this.#machine, waitMs, signal)
+  async promote(waitMs: number, signal: AbortSignal, begins?: Timeline): Promise<'promoted' | 'failed'> {
+    const outcome = await promoteServer(this.#machine, waitMs, signal, begins)
     this.#observer.forget()
     return outcome
   }

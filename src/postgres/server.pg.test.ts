@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { timeline } from '../cluster/timeline.ts'
 import { configOf } from '../../test/support/member.ts'
 import { freePorts, leaveRoot, postgresBinDir } from '../../test/support/postgres.ts'
 import { type Recorded, recordedLog, runStatement } from '../../test/support/server.ts'
@@ -142,7 +143,7 @@ test('1.7, 1.9 and 9.1 the two change their roles; each step calls its callback 
     never,
   )
   assert.equal(stopped, 'stopped')
-  assert.equal(await b.postgres.promote(10_000, never), 'promoted')
+  assert.equal(await b.postgres.promote(10_000, never, timeline(2)), 'promoted')
   assert.equal(b.postgres.role, 'primary')
   assert.equal((await b.postgres.localTimelineHistory((await look(b)).timeline))?.switches.length, 1)
   a.postgres.setRole('demoted')

@@ -9,6 +9,7 @@ import { serverEnvironment } from './environment.ts'
 import { errorText } from './files.ts'
 import type { Machine } from './machine.ts'
 import type { ServerStart } from './parts.ts'
+import { forgetPassedTimelines } from './passed-timelines.ts'
 import type { Postmaster } from './postmaster.ts'
 import { signalProcess } from './process-table.ts'
 import { askReadiness } from './readiness.ts'
@@ -92,6 +93,7 @@ async function launchServer(
   const { config, log, binaries, postmaster, files, connections } = machine
   let plan: Awaited<ReturnType<typeof files.prepareStart>>
   try {
+    await forgetPassedTimelines(config().postgresql.dataDir)
     plan = await files.prepareStart(role, signal)
   } catch (error) {
     log.error(`PostgreSQL cannot be started: ${errorText(error)}`)
