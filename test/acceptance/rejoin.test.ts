@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach } from 'node:test'
+import { Cluster } from '../../lab/cluster.ts'
+import type { ConfigDocument, Member } from '../../lab/member.ts'
+import { processTitle, processTree, signalAll } from '../../lab/processes.ts'
+import { giveTo, serverUser } from '../../lab/server-user.ts'
+import { sleep, until } from '../../lab/wait.ts'
+import { assertLeads, assertNoBug } from '../support/looks.ts'
+import { interceptProgram } from '../support/programs.ts'
+import { story, withLogs } from '../support/story.ts'
+
+const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
+const LIMIT_MS = 60_000
+
+let cluster: Cluster
+let archive: string
+const told = (title: string, tell: () => Promise<void>): void => story(title, () => cluster, tell)
+
+before(async () => {
+  cluster = await Cluster.create({
+    checkout: process.cwd(),
+    scope: 'rejoin',
+    members: ['n1', 'n2'],
+    timing: TIMING,
+    purpose: 'rejoin',
+  })
+  archive = join(cluster.folder, 'archive')
+  mkdirSync(archive)
+  giveTo(serverUser(), archive)
+  for (const member of cluster.members) {
+    interceptProgram(cluster, member, 'pg_rewind', [
+      'if [ "$1" = --help ]; then exec "$real" "$@"; fi',
+      'data=; for word in "$@"; do [ "$last" = -D ] && data="$word"; last="$word"; done',
+      // Half of its work, as far as anybody can see from outside, and then it stands still.
+      `if [ -e ${order(member, 'hang')} ]; then rm ${order(member, 'hang')}; for f in "$data"/base/*/pg_filenode.map; do printf x >> "$f"; done; exec sleep 600; fi`,
+      `if [ -e ${order(member, 'fail')} ]; then rm ${order(member, 'fail')}; echo 'pg_rewind: error: no' >&2; exit 1; fi`,
+    ])
+    Object.assign(member.config['postgresql'] as ConfigDocument, {
+      recovery_conf: { restore_command: `cp ${archive}/%f %p` },
+    })
+    const section = member.config['postgresql'] as { parameters: ConfigDocument }
+    Object.assign(section.parameters, { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` })
+  }
+  try {
+    await cluster.bootstrap(LIMIT_MS)
+  } catch (error) {
+    throw withLogs(error, cluster)
+  }
+})
+
+/** A case that failed must not take the next ones with it. */
+beforeEach(() => cluster.revive())
+
+after(() => cluster?.destroy())
+
+told('5.2 what a rewind will throw away is said, with its place and its size, before it is gone', async () => {
+  const { old, next, from } = await diverged()
+  await old.start()
+  assert.equal(await cluster.healthy(LIMIT_MS), next)
+  const log = old.logSince(from)
+  const lines = log.split('\n')
+  const said = lines.findIndex((line) =>
+    /\d+ bytes of WAL on timeline \d+ from [0-9A-F]+\/[0-9A-F]+ to [0-9A-F]+\/[0-9A-F]+/.test(line),
+  )
+  const done = lines.findIndex((line) => line.includes('pg_rewind exit code=0'))
+  assert.ok(said >= 0 && said < done, log)
+  await assertOneHistory(next)
+})
+
+told(
+  '5.2 an agent killed in the middle of pg_rewind: the half-made server never starts, the next agent repairs it',
+  async () => {
+    const { old, next, from } = await diverged()
+    writeFileSync(order(old, 'hang'), '')
+    await old.start()
+    await until('pg_rewind stands still', LIMIT_MS, () => !existsSync(order(old, 'hang')) && sleeper(old) !== null)
+    const left = sleeper(old)
+    old.signalAgent('SIGKILL')
+    await old.agentEnd()
+    if (left !== null) signalAll([left], 'SIGKILL')
+    assert.equal(old.postmasterPid(), null)
+    const again = old.logSize()
+    await old.start()
+    assert.equal(await cluster.healthy(LIMIT_MS), next)
+    const log = old.logSince(again)
+    const started = log.indexOf('starting PostgreSQL')
+    const repaired = Math.max(
+      log.indexOf('pg_rewind exit code=0'),
+      log.indexOf('replica has been created using basebackup'),
+    )
+    assert.ok(repaired >= 0 && repaired < started, log)
+    assert.ok(old.logSince(from).length > 0)
+    await assertOneHistory(next)
+  },
+)
+
+told('5.2 an agent and its pg_rewind killed together, as by a power loss: the same', async () => {
+  const { old, next } = await diverged()
+  writeFileSync(order(old, 'hang'), '')
+  await old.start()
+  await until('pg_rewind stands still', LIMIT_MS, () => !existsSync(order(old, 'hang')) && sleeper(old) !== null)
+  await old.killHost()
+  const again = old.logSize()
+  await old.start()
+  assert.equal(await cluster.healthy(LIMIT_MS), next)
+  const log = old.logSince(again)
+  const started = log.indexOf('starting PostgreSQL')
+  const repaired = Math.max(
+    log.indexOf('pg_rewind exit code=0'),
+    log.indexOf('replica has been created using basebackup'),
+  )
+  assert.ok(repaired >= 0 && repaired < started, log)
+  await assertOneHistory(next)
+})
+
+told(
+  '5.2 an agent killed in the middle of pg_basebackup: the half-made copy never starts, the next agent makes another',
+  async () => {
+    const leader = await cluster.healthy(LIMIT_MS)
+    const replica = other(leader)
+    await leader.sql('CREATE TABLE bulk AS SELECT repeat(md5(i::text), 30) AS text FROM generate_series(1, 30000) AS i')
+    const section = replica.config['postgresql'] as ConfigDocument
+    section['basebackup'] = [{ checkpoint: 'fast' }, { 'max-rate': '4M' }]
+    replica.writeConfig()
+    replica.signalAgent('SIGHUP')
+    await sleep(1500)
+    assert.equal((await replica.rest('POST', '/reinitialize', {}))?.status, 200)
+    await until('half of it is there', LIMIT_MS, () => existsSync(join(replica.dataDir, 'PG_VERSION')))
+    await sleep(1000)
+    assert.ok(!existsSync(join(replica.dataDir, 'global', 'pg_control')), 'the last file is not there yet')
+    await replica.killHost()
+    section['basebackup'] = [{ checkpoint: 'fast' }]
+    const from = replica.logSize()
+    await replica.start()
+    assert.equal(await cluster.healthy(LIMIT_MS), leader)
+    const log = replica.logSince(from)
+    const copied = log.indexOf('replica has been created using basebackup')
+    assert.ok(copied >= 0 && copied < log.indexOf('starting PostgreSQL'), log)
+    await leader.sql('DROP TABLE bulk')
+  },
+)
+
+told('postgres 6.5 a rewind that needs WAL which only the archive has gets it from there', async () => {
+  const { old, next, from } = await diverged({ checkpoints: 3 })
+  // What the old primary needs of its own past is not in its own folder any more.
+  const gone = readFileSync(join(cluster.folder, 'gone'), 'utf8')
+  assert.ok(existsSync(join(archive, gone)))
+  rmSync(join(old.dataDir, 'pg_wal', gone), { force: true })
+  await old.start()
+  assert.equal(await cluster.healthy(LIMIT_MS), next)
+  assert.match(old.logSince(from), /pg_rewind exit code=0/)
+  assert.doesNotMatch(old.logSince(from), /replica has been created/)
+  await assertOneHistory(next)
+})
+
+told('5.3 remove_data_directory_on_rewind_failure: a failed rewind makes room for a copy', async () => {
+  const { old, next, from } = await diverged()
+  ;(old.config['postgresql'] as ConfigDocument)['remove_data_directory_on_rewind_failure'] = true
+  writeFileSync(order(old, 'fail'), '')
+  await old.start()
+  assert.equal(await cluster.healthy(LIMIT_MS), next)
+  const log = old.logSince(from)
+  assert.match(log, new RegExp(`ERROR: Failed to rewind from healthy primary: ${next.name}`))
+  assert.match(log, /remove_data_directory_on_rewind_failure is set. removing.../)
+  assert.match(log, /replica has been created using basebackup/)
+  await assertOneHistory(next)
+  delete (old.config['postgresql'] as ConfigDocument)['remove_data_directory_on_rewind_failure']
+})
+
+told('5.2 remove_data_directory_on_diverged_timelines: without pg_rewind a diverged member is made anew', async () => {
+  const leader = await cluster.healthy(LIMIT_MS)
+  const change = { postgresql: { use_pg_rewind: false, remove_data_directory_on_diverged_timelines: true } }
+  assert.equal((await leader.rest('PATCH', '/config', change))?.status, 200)
+  await sleep(2500)
+  const { old, next, from } = await diverged()
+  await old.start()
+  assert.equal(await cluster.healthy(LIMIT_MS), next)
+  const log = old.logSince(from)
+  const said = log.search(/\d+ bytes of WAL on timeline \d+ from /)
+  const made = log.indexOf('reinitializing due to diverged timelines')
+  assert.ok(said >= 0 && made >= 0 && said < log.indexOf('replica has been created using basebackup'), log)
+  await assertOneHistory(next)
+  assertNoBug(cluster)
+})
+
+function other(than: Member): Member {
+  const found = cluster.members.find((member) => member !== than)
+  assert.ok(found)
+  return found
+}
+
+function order(member: Member, what: string): string {
+  return join(cluster.folder, `${what}-${member.name}`)
+}
+
+/** The pg_rewind of this member that stands still. */
+function sleeper(member: Member): number | null {
+  const agent = member.agentPid
+  const tree = agent === null ? [] : processTree(agent)
+  return tree.find((pid) => processTitle(pid).includes('sleep 600')) ?? null
+}
+
+/** A primary that was lost with rows that nobody else has, and the one that leads now. */
+async function diverged(options: { readonly checkpoints?: number } = {}): Promise<{
+  readonly old: Member
+  readonly next: Member
+  /** Where the old one's log was. */
+  readonly from: number
+}> {
+  const old = await cluster.healthy(LIMIT_MS)
+  const next = other(old)
+  await next.sql('SELECT 1')
+  const senders = processTree(old.postmasterPid() ?? 0).filter((pid) => processTitle(pid).includes('walsender'))
+  await old.sql('CHECKPOINT')
+  await sleep(300)
+  signalAll(senders, 'SIGSTOP')
+  const [row] = await old.sql('SELECT pg_walfile_name(pg_current_wal_lsn()) AS file')
+  writeFileSync(join(cluster.folder, 'gone'), String(row?.['file']))
+  await old.sql('CREATE TABLE only_here AS SELECT generate_series(1, 1000) AS id')
+  for (let i = 0; i < (options.checkpoints ?? 0); i += 1) {
+    await old.sql('SELECT pg_switch_wal()')
+    await old.sql('CHECKPOINT')
+  }
+  if (options.checkpoints)
+    await until('it is archived', LIMIT_MS, () => existsSync(join(archive, String(row?.['file']))))
+  const from = old.logSize()
+  await old.killHost()
+  await until('the other one can be written to', LIMIT_MS, async () => {
+    const [found] = await next.sql('SELECT pg_is_in_recovery() AS standby')
+    return found?.['standby'] === false
+  })
+  await next.sql('CREATE TABLE after_failover AS SELECT 1 AS id')
+  await next.sql('CHECKPOINT')
+  return { old, next, from }
+}
+
+/** Both have what the leader has, and nothing else. */
+async function assertOneHistory(leader: Member): Promise<void> {
+  await assertLeads(cluster, leader)
+  for (const member of cluster.members)
+    await until(`${member.name} has the history of the leader`, LIMIT_MS, async () => {
+      const [row] = await member.sql("SELECT to_regclass('only_here') AS gone, to_regclass('after_failover') AS there")
+      return row?.['gone'] === null && row['there'] !== null
+    })
+  await leader.sql('DROP TABLE after_failover')
+}
