@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Herd, until } from '../../test/support/pair.ts'
@@ -13,9 +13,10 @@ before(leaveRoot)
 after(() => herd.removeAll())
 
 test('4.1 and 4.4 initdb makes a cluster with its users, and no password file is left', async () => {
-  const script = '/tmp/mt-post-bootstrap.sh'
+  const scripts = await mkdtemp('/tmp/mt-scripts-')
+  const script = join(scripts, 'post-bootstrap')
   await writeFile(script, '#!/bin/sh\necho "$2" > "$1"\necho "$PGPASSFILE $PGOPTIONS" >> "$1"\n', { mode: 0o755 })
-  const out = `/tmp/mt-post-bootstrap.${process.pid}`
+  const out = join(scripts, 'out')
   const first = await herd.primary('node-1', { bootstrap: { postBootstrap: `${script} ${out}` } })
   assert.equal(await first.ask('SELECT current_user'), 'postgres')
   assert.equal(await first.ask(`SELECT rolreplication FROM pg_roles WHERE rolname = 'replicator'`), true)
@@ -34,6 +35,7 @@ test('4.1 and 4.4 initdb makes a cluster with its users, and no password file is
   assert.equal((await stat(join(first.dataDir, 'postgresql.conf'))).mode & 0o777, 0o600)
   const logged = first.log.lines.join('\n')
   assert.doesNotMatch(logged, /super secret|rep'l/)
+  await rm(scripts, { recursive: true })
 })
 
 test('5.2 and 2.8 a replica is copied and streams through its slot, with the password in the password file only', async () => {
