@@ -11,14 +11,11 @@ import type { Ha, Identity } from '../ha/world.ts'
 import type { Clock } from '../ports/clock.ts'
 import { connUrl } from './identity.ts'
 import { createControl } from './control.ts'
-import { MemoryJournal } from './journal.ts'
 import { isNameTaken } from './name-check.ts'
 import { Observer } from './observer.ts'
 import type { AgentParts } from './parts.ts'
 import { VERSION } from './version.ts'
 
-/** How many cycles the journal keeps in memory. */
-const JOURNAL_CYCLES = 500
 /** Requests under way get so long when the agent ends. */
 const API_GRACE_MS = 1000
 /** A store that does not answer at start is asked again so often. */
@@ -41,7 +38,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    const { settings, clock, random, store, postgres, peers, fence, log } = parts
+    const { settings, clock, random, store, postgres, peers, fence, log, journal } = parts
     const { config } = settings
     this.#dynamicInForce = config.dynamic
     const world = {
@@ -53,10 +50,11 @@ export class Agent {
       peers,
       fence,
       log: log.log('ha'),
-      journal: new MemoryJournal(JOURNAL_CYCLES, () => clock.wallMs()),
+      journal: journal.cycles,
       identity: () => this.#identity(),
       minimumTiming: settings.minimumTiming,
     }
+    journal.cycles.record({ kind: 'did', what: 'start agent', detail: { version: VERSION } })
     this.#ha = createHa(world, config.dynamic, config.timing, this.#loop.wake)
   }
 
@@ -99,6 +97,7 @@ export class Agent {
       version: VERSION,
       configuredTags: () => publishedTags(settings.config.tags),
       logQueue: () => ({ size: log.queueSize(), lost: log.recordsLost() }),
+      journal: (sinceMs) => this.#parts.journal.cycles.records(sinceMs),
       requestReload: this.requestReload,
       terminate: this.terminate,
     })
@@ -119,10 +118,11 @@ export class Agent {
   }
 
   async #finish(exit: number): Promise<number> {
-    const { notify, store, postgres } = this.#parts
+    const { notify, store, postgres, journal } = this.#parts
     notify('STOPPING=1')
     await this.#api?.stop(API_GRACE_MS)
     await shutdown(this.#ha, new AbortController().signal)
+    await journal.close()
     postgres.close()
     await store.close()
     return exit

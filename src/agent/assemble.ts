@@ -1,3 +1,5 @@
+import type { Clock } from '../ports/clock.ts'
+import type { AgentParts } from './parts.ts'
 import type { Problem, Config } from '../config/types.ts'
 import type { LocalConfiguration } from '../config/local.ts'
 import type { Timing } from '../cluster/settings.ts'
@@ -13,10 +15,17 @@ import { systemRandom } from '../system/random.ts'
 import { Agent } from './agent.ts'
 import { MemberPeers } from './member-peers.ts'
 import { type ConfigOrigin, SettingsSource } from './settings-source.ts'
+import { CycleJournal } from './journal.ts'
+import { JournalFiles } from './journal-files.ts'
 import { notifier } from './systemd.ts'
 import { VERSION } from './version.ts'
 
 const WATCHDOG_UNSUPPORTED = 'Configuration requires a watchdog, but watchdog is not supported on this platform.'
+
+/** How many records of the journal are kept in memory, for those who ask why. */
+const JOURNAL_CYCLES = 1000
+/** A disk that hangs must not keep the agent from ending. */
+const JOURNAL_GRACE_MS = 1000
 
 export type Assembled =
   | { readonly kind: 'agent'; readonly agent: Agent; readonly log: Logging }
@@ -76,11 +85,25 @@ export async function assemble(
     reconnectPeers: (changed) => peers.reconnect(changed),
     fence: new FenceLayers(watchdog, guard),
     reconfigureFence: () => watchdog.reconfigured(),
-    serve: (control) =>
-      new RestServer({ control, clock, log: log.log('api'), openApiFile: null }, settings.config.restapi),
+    serve: (control) => new RestServer({ control, clock, log: log.log('api') }, settings.config.restapi),
+    journal: await openJournal(config, clock, log),
     notify,
   })
   return { kind: 'agent', agent, log }
+}
+
+async function openJournal(config: Config, clock: Clock, log: Logging): Promise<AgentParts['journal']> {
+  const files = config.journal.size > 0 ? new JournalFiles(config.journal, log.log('journal')) : null
+  const cycles = new CycleJournal({
+    max: JOURNAL_CYCLES,
+    wallMs: () => clock.wallMs(),
+    ...(files ? { keeper: files, earlier: await files.read() } : {}),
+  })
+  const close = async (): Promise<void> => {
+    cycles.close()
+    await Promise.race([files?.flush(), clock.sleep(JOURNAL_GRACE_MS, new AbortController().signal)])
+  }
+  return { cycles, close }
 }
 
 function problem(key: string, message: string): Problem {

@@ -7,6 +7,7 @@ import type { Logging } from '../log/logging.ts'
 import type { Peers } from '../ports/peers.ts'
 import type { PostgresAdapter } from '../postgres/server.ts'
 import type { RestServer } from '../api/rest-server.ts'
+import type { CycleJournal } from './journal.ts'
 import type { SettingsSource } from './settings-source.ts'
 
 /** The real adapters that one agent is made of. */
@@ -25,5 +26,10 @@ export interface AgentParts {
   /** The configuration of the fence, or the lease it watches over, has changed. */
   readonly reconfigureFence: () => Promise<void>
   readonly serve: (control: AgentControl) => RestServer
+  readonly journal: {
+    readonly cycles: CycleJournal
+    /** Writes down what is not written yet; gives up soon where the disk hangs. */
+    readonly close: () => Promise<void>
+  }
   readonly notify: (state: string) => void
 }

@@ -146,6 +146,13 @@ const WORLDS: Readonly<Record<string, () => FakeAgent>> = {
     agent.answers.receiveFailsafe = () => ({ status: 200, body: 'Accepted', lsn: lsn(5) })
     return agent
   },
+  'with a story': () => {
+    const agent = fakeAgent()
+    const step = { at: 5, kind: 'did' as const, what: 'promote', detail: { outcome: 'promoted' } }
+    const cycle = { number: 1, at: 5, until: 9, times: 2, rule: 'r', text: 't', tookMs: 1.5, entries: [step] }
+    agent.answers.journal = () => [cycle]
+    return agent
+  },
   paused: () => {
     const agent = fakeAgent(statusOf({ settings: settingsFrom({ pause: true }) }))
     agent.read = async () => viewOf({ ...HEALTHY_KEYS, config: { pause: true } })
@@ -213,7 +220,12 @@ describe('every answer is as openapi.yaml says', () => {
       await withServer(
         {},
         async ({ port }) => {
-          for (const path of [...Object.keys(PATHS).filter((one) => one !== '/{path}'), '/unknown', '/replica?lag=1'])
+          for (const path of [
+            ...Object.keys(PATHS).filter((one) => one !== '/{path}'),
+            '/unknown',
+            '/replica?lag=1',
+            '/journal?since=x',
+          ])
             for (const method of ['GET', 'HEAD', 'OPTIONS']) {
               const line = `${method} ${path}`
               found.push(...complaints(line, await exchange(port, line)))

@@ -55,6 +55,21 @@ export const history: Handler = async (_request, call) => {
   return json(200, printHistory(view.history?.records ?? []))
 }
 
+/** `GET /journal?since=…`: what this member did and why; `since` in milliseconds since 1970 or as a time with its zone. */
+export const journal: Handler = (request, { control, status, clock }) => {
+  const since = request.query.get('since')
+  const sinceMs = since === undefined ? 0 : momentOf(since)
+  if (sinceMs === null) return text(400, `since=${since} is no time: milliseconds since 1970 or ISO 8601 is expected`)
+  const records = control.journal?.(sinceMs) ?? []
+  return jsonText(200, JSON.stringify({ name: status.name, scope: status.scope, now: clock.wallMs(), records }))
+}
+
+function momentOf(given: string): number | null {
+  if (/^\d{1,16}$/.test(given)) return Number(given)
+  const ms = Date.parse(given)
+  return /^\d{4}-\d\d-\d\d/.test(given) && Number.isFinite(ms) ? ms : null
+}
+
 export const metrics: Handler = async (_request, call) => {
   const look = await call.observer.recent(call.status, PATIENCE_MS)
   return { status: 200, shape: 'metrics', body: metricsText(takePicture(call.status, look)) }

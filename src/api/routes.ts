@@ -1,7 +1,18 @@
 import { cancelRestart, grantFailsafe, reinitialize, reload, restart, sigterm } from './actions.ts'
 import type { Handler } from './call.ts'
 import { patchConfig, readConfig, replaceConfig } from './config-endpoint.ts'
-import { cluster, description, failsafe, healthCheck, history, liveness, metrics, ready, status } from './reading.ts'
+import {
+  cluster,
+  description,
+  failsafe,
+  healthCheck,
+  history,
+  journal,
+  liveness,
+  metrics,
+  ready,
+  status,
+} from './reading.ts'
 import { cancelSwitchover, failover, switchover } from './switchover.ts'
 
 export interface Route {
@@ -28,6 +39,7 @@ export const ROUTES: Readonly<Record<string, Partial<Readonly<Record<Method, Rou
   patroni: { GET: read(status) },
   cluster: { GET: read(cluster) },
   history: { GET: read(history) },
+  journal: { GET: read(journal) },
   config: { GET: read(readConfig), PATCH: act(patchConfig), PUT: act(replaceConfig) },
   metrics: { GET: read(metrics) },
   liveness: { GET: read(liveness) },

@@ -9,6 +9,7 @@ import { type AcceptedDynamic, mergedDocument, validCitus } from './merged-docum
 import { type Finding, Section } from './section.ts'
 import { bootstrapConfig } from './section-bootstrap.ts'
 import { fenceConfig } from './section-fence.ts'
+import { journalConfig } from './section-journal.ts'
 import { logConfig } from './section-log.ts'
 import { type Place, postgresqlConfig } from './section-postgresql.ts'
 import { ctlConfig, restapiConfig } from './section-restapi.ts'
@@ -117,6 +118,7 @@ function typed(
   const namespace = root.text('namespace') ?? 'service'
   const citus = citusConfig(document)
   const restapi = root.section('restapi')
+  const postgresql = postgresqlConfig(root.section('postgresql'), place)
   const config: Config = {
     document,
     dynamic: dynamic.document,
@@ -134,9 +136,10 @@ function typed(
     ctl: ctlConfig(root.section('ctl'), restapi),
     store,
     bootstrap: bootstrapConfig(root),
-    postgresql: postgresqlConfig(root.section('postgresql'), place),
+    postgresql,
     watchdog: watchdogConfig(root.section('watchdog')),
     fence: fenceConfig(root.section('fence')),
+    journal: journalConfig(root.section('journal'), postgresql.dataDir, place),
     tags: root.mapping('tags'),
   }
   if (store.kind === null) findings.push({ severity: 'fatal', path: [], message: noStoreMessage() })

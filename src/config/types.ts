@@ -32,6 +32,7 @@ export interface Config {
   readonly postgresql: PostgresqlConfig
   readonly watchdog: WatchdogConfig
   readonly fence: FenceConfig
+  readonly journal: JournalConfig
   readonly tags: Tags
 }
 
@@ -159,6 +160,14 @@ export interface FenceConfig {
   readonly mode: 'on' | 'off'
   /** PostgreSQL ends so long before its lease does. */
   readonly safetyMarginMs: number
+}
+
+/** Where the agent writes down what it did and why. Unknown to other agents. */
+export interface JournalConfig {
+  /** Absolute. */
+  readonly dir: string
+  /** Bytes that its files may take together; 0: nothing is written. */
+  readonly size: number
 }
 
 export interface WatchdogConfig {

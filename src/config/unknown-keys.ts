@@ -6,7 +6,7 @@ import type { Finding } from './section.ts'
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 const TOP_LEVEL = words(
-  'scope namespace name thread_pool_size thread_stack_size log restapi ctl bootstrap postgresql watchdog tags citus ' +
+  'scope namespace name thread_pool_size thread_stack_size log restapi ctl bootstrap postgresql watchdog fence journal tags citus ' +
     'consul etcd etcd3 exhibitor kubernetes raft zookeeper',
 )
 const DYNAMIC_ONLY = words(
@@ -40,6 +40,8 @@ const KNOWN: Readonly<Record<string, ReadonlySet<string>>> = {
   ctl: words('authentication auth insecure cacert certfile keyfile keyfile_password'),
   'ctl.authentication': CREDENTIALS,
   watchdog: words('mode device safety_margin driver'),
+  fence: words('mode safety_margin'),
+  journal: words('dir size'),
   citus: words('group database'),
   etcd: ETCD,
   etcd3: ETCD,

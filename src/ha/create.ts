@@ -1,6 +1,6 @@
 import type { JsonObject } from '../cluster/json.ts'
 import type { Timing } from '../cluster/settings.ts'
-import { LongActions } from './long-action.ts'
+import { type ActionStep, LongActions } from './long-action.ts'
 import { newMemory } from './memory.ts'
 import { Mutex } from './mutex.ts'
 import type { Ha, World } from './world.ts'
@@ -12,10 +12,16 @@ import type { Ha, World } from './world.ts'
  */
 export function createHa(world: World, dynamicConfig: JsonObject, timing: Timing, wake: () => void): Ha {
   const onError = (name: string, error: unknown): void => world.log.error(`Unexpected exception in ${name}`, error)
+  const onStep = ({ step, name, tookMs }: ActionStep): void =>
+    world.journal.record({
+      kind: 'did',
+      what: step === 'begun' ? 'begin action' : 'end action',
+      detail: { action: name, ...(tookMs === undefined ? {} : { tookMs: Math.round(tookMs) }) },
+    })
   return {
     world,
     memory: newMemory(dynamicConfig, timing),
-    actions: new LongActions(world.clock, wake, onError),
+    actions: new LongActions(world.clock, wake, onError, onStep),
     mutex: new Mutex(),
     wake,
   }

@@ -15,7 +15,7 @@ import { tail } from './tail.ts'
 import { verifyStart } from './verify-start.ts'
 import { loadView, newCycle, reloadView } from './view-loading.ts'
 import { whileBusy } from './while-busy.ts'
-import { type Cycle, type Ha, holdsLock, inStore } from './world.ts'
+import { type Cycle, type Ha, holdsLock, inStore, saw } from './world.ts'
 
 /** One cycle: reads the cluster, decides, acts (spec ha.md 3). Runs under the mutex; never throws. */
 export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
@@ -63,6 +63,8 @@ async function decide(c: Cycle): Promise<CycleResult> {
   if (unusable) return unusable
   if (!world.postgres.isAlive()) {
     world.log.warning('Postgresql is not running.')
+    const { role, state } = world.postgres
+    saw(c, 'PostgreSQL is not running', { role, state, holdsLock: holdsLock(c) })
     return (await leftStopped(c)) ?? recover(c)
   }
   if (!isLocked(c.view)) return race(c)

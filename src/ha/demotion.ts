@@ -1,4 +1,5 @@
 import { primaryStopLimitMs, syncMode } from '../cluster/settings.ts'
+import { elapsedMs } from '../cluster/time.ts'
 import type { ShutdownPositions, StopMode } from '../ports/postgres.ts'
 import { forgetLease } from './lease.ts'
 import { releaseLock, renewLock } from './lock.ts'
@@ -41,6 +42,7 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
   did(c, 'demote', { mode })
   await requestDivergenceCheck(c, signal)
   const release = new EarlyRelease(c, manner)
+  const stopBegun = world.clock.now()
   const stopped = await postgres.stop(
     {
       mode: manner.stop,
@@ -53,6 +55,8 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
     },
     signal,
   )
+  const tookMs = Math.round(elapsedMs(stopBegun, world.clock.now()))
+  did(c, 'stop PostgreSQL', { mode: manner.stop, outcome: stopped, tookMs })
   if (stopped !== 'stopped') {
     // While it may still take writes the key stays, the guard stays, and commits go on waiting for their standbys.
     log.error('PostgreSQL could not be stopped for the demotion')

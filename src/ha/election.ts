@@ -74,6 +74,27 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
   return { won: votes >= own.quorum.quorum || (ahead === 0 && isSyncLeader(own.quorum, own.name)), notes }
 }
 
+/** How a member stands against us in a race: for the journal, beside what the rules above make of it. */
+export type Standing =
+  | 'unreachable'
+  | 'primary'
+  | 'ahead'
+  | 'behind'
+  | 'equal'
+  | 'equal-with-priority'
+  | 'not-allowed'
+  | 'watchdog-failed'
+
+export function standing(peer: PeerStatus, own: Ballot): Standing {
+  if (peer.kind === 'unreachable') return 'unreachable'
+  if (!peer.inRecovery) return 'primary'
+  const limit = limitation(peer)
+  if (limit !== null) return limit === 'not watchdog capable' ? 'watchdog-failed' : 'not-allowed'
+  if (isAhead(peer, own)) return 'ahead'
+  if (peer.lsn !== own.lsn || peer.timeline !== own.timeline) return 'behind'
+  return failoverPriority(peer.tags) > own.priority ? 'equal-with-priority' : 'equal'
+}
+
 /** Whether the rules of the `sync` key let this member into a race at all. */
 export function isElectable(sync: SyncState, name: string): boolean {
   return isVoter(sync, name) || isSyncLeader(sync, name)

@@ -9,7 +9,7 @@ import { askPeers, limitation } from './peer-limits.ts'
 import { plannedTime } from './schedule.ts'
 import { addressOf, isFailoverPossible } from './successors.ts'
 import { isQuorumMode, isSyncActive } from './sync/active.ts'
-import { type Cycle, inStore } from './world.ts'
+import { type Cycle, considered, inStore } from './world.ts'
 
 /** A request whose time has come. One that is planned for later does not steer a race that begins before. */
 export function steersRace(c: Cycle, request: FailoverRequest | null): request is FailoverRequest {
@@ -47,6 +47,7 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
         return 'no'
       }
       log.warning(`${action}: member ${candidate} is ${limit}`)
+      considered(c, member.name, limit === 'not reachable' ? 'unreachable' : 'not-allowed')
     }
   } else if (settings.paused) return 'no'
   if (request.leader === name) {

@@ -5,7 +5,7 @@ import { type ClusterView, failsafeMembers, isLocked } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
 import { observation } from './facts.ts'
 import { slotPositions } from './slot-positions.ts'
-import { type Cycle, type Ha, withBudget } from './world.ts'
+import { type Cycle, did, type Ha, withBudget } from './world.ts'
 
 /** How long one member may take to consent; a primary without a store asks all of them at once. */
 const CONSENT_MS = 2000
@@ -58,6 +58,8 @@ export async function allMembersConsent(c: Cycle): Promise<boolean> {
     const { connUrl, apiUrl } = world.identity()
     const body = { name: world.name, conn_url: connUrl, api_url: apiUrl, ...(positions ? { slots: positions } : {}) }
     const answers = await withBudget(c, CONSENT_MS, c.signal, (budget) => world.peers.askFailsafe(others, body, budget))
+    const accepted = answers.filter((answer) => answer.accepted).map(({ name }) => name)
+    did(c, 'ask failsafe', { asked: others.map(({ name }) => name), accepted })
     if (!others.every((one) => answers.some((answer) => answer.name === one.name && answer.accepted))) return false
     for (const answer of answers) if (answer.lsn !== null) slots[answer.name] = answer.lsn
   }

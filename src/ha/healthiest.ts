@@ -8,13 +8,13 @@ import { elapsedMs } from '../cluster/time.ts'
 import type { Timeline } from '../cluster/timeline.ts'
 import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
-import { countVotes, isElectable } from './election.ts'
+import { type Ballot, countVotes, isElectable, standing } from './election.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
 import { requestDecides, steersRace } from './failover-race.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
-import type { Cycle } from './world.ts'
+import { type Cycle, considered, decided } from './world.ts'
 
 /** Whether this member should try to take the lock (spec ha.md 6.2): the first row that matches decides. */
 export async function amHealthiest(c: Cycle): Promise<boolean> {
@@ -24,7 +24,7 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
   const { releasedAt } = memory.race
   if (releasedAt !== null && elapsedMs(releasedAt, clock.now()) < settings.ttlMs) {
     log.info('backoff: skip leader race after pre_promote script failure and releasing the lock voluntarily')
-    return false
+    return standBackBecause(c, 'it has just released the lock because its pre-promote script failed')
   }
   const request = pending(view.failover)
   const nofailover = isNofailover(tags)
@@ -32,20 +32,24 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     const verdict = await requestDecides(c, raceAgainst)
     if (verdict !== 'continue') return verdict === 'yes'
   }
-  if (isStarting(postgres.state)) return false
+  if (isStarting(postgres.state)) return standBackBecause(c, 'PostgreSQL is still starting')
   if (await isPrimary(c)) return mayKeepPrimary(c)
-  if (settings.paused || nofailover) return false
+  if (settings.paused || nofailover)
+    return standBackBecause(c, nofailover ? 'its tag nofailover forbids it' : 'the cluster is paused')
   if (steersRace(c, request)) {
-    if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name)) return false
+    if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name))
+      return standBackBecause(c, 'it is no synchronous standby')
     return (await requestDecides(c, raceAgainst)) === 'yes'
   }
   if (!world.fence.isHealthy) {
     log.warning('Watchdog device is not usable')
-    return false
+    return standBackBecause(c, 'its watchdog device is not usable')
   }
   const failsafe = settings.failsafeMode ? failsafeMembers(view) : null
-  if (failsafe && !(world.name in failsafe)) return false
-  if (isSyncActive(c) && !isQuorumActive(c) && !isElectable(view.sync, world.name)) return false
+  if (failsafe && !(world.name in failsafe))
+    return standBackBecause(c, 'the failsafe record of the last leader does not name it')
+  if (isSyncActive(c) && !isQuorumActive(c) && !isElectable(view.sync, world.name))
+    return standBackBecause(c, 'it is no synchronous standby')
   return raceAgainst(c, everybody(c), {
     checkLag: true,
     formerLeader: memory.store.lockedView && lockOwner(memory.store.lockedView),
@@ -63,7 +67,7 @@ async function mayKeepPrimary(c: Cycle): Promise<boolean> {
   const known = clusterTimeline(view.history)
   if (seen && seen.timeline < known) {
     world.log.warning(`My timeline ${seen.timeline} is behind last known cluster timeline ${known}`)
-    return false
+    return standBackBecause(c, `its timeline ${seen.timeline} is behind timeline ${known} of the cluster`)
   }
   return true
 }
@@ -100,10 +104,11 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   const { view, settings, world, memory } = c
   const { log } = world
   const own = await ownLsn(c)
-  if (own === null) return false
+  if (own === null) return standBackBecause(c, 'PostgreSQL does not say how far it is')
   if (rules.checkLag && view.status.lastLsn - own > settings.maximumLagOnFailover) {
     log.info('My wal position exceeds maximum replication lag')
-    return false
+    const bytes = view.status.lastLsn - own
+    return standBackBecause(c, `it is ${bytes} bytes behind: more than maximum_lag_on_failover`)
   }
   if (!settings.standbyCluster && settings.checkTimeline && !(await isTimelineCurrent(c))) return false
   const quorum = isQuorumActive(c)
@@ -115,20 +120,42 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   })
   const answers = await askPeers(c, asked)
   const syncLeader = isSyncActive(c) ? view.sync.leader : null
-  const counted = countVotes(
-    {
-      name: world.name,
-      lsn: own,
-      timeline: await comparableTimeline(c, answers),
-      priority: failoverPriority(world.identity().tags),
-      quorum: quorum ? view.sync : null,
-      syncLeader,
-      formerLeader: syncLeader ?? rules.formerLeader,
-    },
-    answers,
-  )
+  const ballot: Ballot = {
+    name: world.name,
+    lsn: own,
+    timeline: await comparableTimeline(c, answers),
+    priority: failoverPriority(world.identity().tags),
+    quorum: quorum ? view.sync : null,
+    syncLeader,
+    formerLeader: syncLeader ?? rules.formerLeader,
+  }
+  const counted = countVotes(ballot, answers)
   for (const note of counted.notes) log[note.level](note.text)
-  return counted.won
+  noteRace(c, { ballot, answers, peers })
+  return counted.won || standBackBecause(c, counted.notes.at(-1)?.text ?? 'not enough votes')
+}
+
+/** Who was asked and how they stand, and who was not asked because the rules keep them out. */
+function noteRace(
+  c: Cycle,
+  { ballot, answers, peers }: { ballot: Ballot; answers: readonly PeerStatus[]; peers: readonly RacePeer[] },
+): void {
+  for (const peer of answers) {
+    const position = peer.kind === 'unreachable' ? {} : { lsn: peer.lsn, timeline: peer.timeline, ownLsn: ballot.lsn }
+    considered(c, peer.name, standing(peer, ballot), position)
+  }
+  const answered = new Set([c.world.name, ...answers.map(({ name }) => name)])
+  for (const { address } of peers)
+    if (address && !answered.has(address.name)) considered(c, address.name, 'not-allowed')
+  if (!isSyncActive(c)) return
+  for (const { name } of c.view.members)
+    if (!answered.has(name) && !isSyncMember(c.view.sync, name)) considered(c, name, 'not-synchronous')
+}
+
+/** @returns false: so that a rule can say no and why at once */
+function standBackBecause(c: Cycle, because: string): false {
+  decided(c, 'stand back', { because })
+  return false
 }
 
 /** Asked of PostgreSQL only where it may decide: where everybody is on the timeline that we last knew, it does not. */
@@ -145,9 +172,9 @@ async function isTimelineCurrent(c: Cycle): Promise<boolean> {
   const mine: Timeline | null = own.timeline === known ? own.timeline : await postgres.identifyTimeline(c.signal)
   if (mine === null) {
     log.info('Can not figure out my timeline')
-    return false
+    return standBackBecause(c, 'its own timeline is not known')
   }
   if (mine >= known) return true
   log.info(`My timeline ${mine} is behind last known cluster timeline ${known}`)
-  return false
+  return standBackBecause(c, `its timeline ${mine} is behind timeline ${known} of the cluster`)
 }

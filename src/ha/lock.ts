@@ -1,5 +1,5 @@
 import type { Lsn } from '../cluster/lsn.ts'
-import { later } from '../cluster/time.ts'
+import { elapsedMs, later } from '../cluster/time.ts'
 import type { Lease, StoreOutcome } from '../ports/dcs.ts'
 import { forgetLease } from './lease.ts'
 import { publishMember } from './member-key.ts'
@@ -18,7 +18,10 @@ function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutc
   ha.world.journal.record({
     kind: 'asked',
     what,
-    detail: outcome.kind === 'done' ? { answer: 'done' } : { answer: outcome.kind, reason: outcome.reason },
+    detail:
+      outcome.kind === 'done'
+        ? { answer: 'done', tookMs: Math.round(elapsedMs(outcome.value.sentAt, ha.world.clock.now())) }
+        : { answer: outcome.kind, reason: outcome.reason },
   })
   return outcome.kind
 }

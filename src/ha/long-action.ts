@@ -1,9 +1,16 @@
-import type { Instant } from '../cluster/time.ts'
+import { elapsedMs, type Instant } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 
 export type Begun<T> =
   | { readonly kind: 'begun'; readonly ended: Promise<T> }
   | { readonly kind: 'busy'; readonly running: string }
+
+/** `tookMs` at its end only. */
+export interface ActionStep {
+  readonly step: 'begun' | 'ended'
+  readonly name: string
+  readonly tookMs?: number
+}
 
 const NEVER = new AbortController().signal
 
@@ -26,11 +33,18 @@ export class LongActions {
   readonly #clock: Clock
   readonly #onEnd: () => void
   readonly #onError: (name: string, error: unknown) => void
+  readonly #onStep: (step: ActionStep) => void
 
-  constructor(clock: Clock, onEnd: () => void, onError: (name: string, error: unknown) => void) {
+  constructor(
+    clock: Clock,
+    onEnd: () => void,
+    onError: (name: string, error: unknown) => void,
+    onStep: (step: ActionStep) => void = () => {},
+  ) {
     this.#clock = clock
     this.#onEnd = onEnd
     this.#onError = onError
+    this.#onStep = onStep
   }
 
   get name(): string | null {
@@ -48,6 +62,8 @@ export class LongActions {
   begin<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Begun<T | undefined> {
     if (this.#running) return { kind: 'busy', running: this.#running.name }
     const abort = new AbortController()
+    const since = this.#clock.now()
+    this.#onStep({ step: 'begun', name })
     const ended = Promise.resolve()
       .then(() => (abort.signal.aborted ? undefined : work(abort.signal)))
       .catch((error: unknown) => {
@@ -56,10 +72,11 @@ export class LongActions {
       })
       .then((value) => {
         this.#running = null
+        this.#onStep({ step: 'ended', name, tookMs: elapsedMs(since, this.#clock.now()) })
         void this.#announceEnd(value === false)
         return value
       })
-    this.#running = { name, since: this.#clock.now(), abort, ended }
+    this.#running = { name, since, abort, ended }
     return { kind: 'begun', ended }
   }
 

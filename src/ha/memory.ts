@@ -42,6 +42,8 @@ export interface StoreMemory {
   lastSeen: number
   /** The last view that had a leader: members whose keys have expired since still take part in the race. */
   lockedView: ClusterView | null
+  /** Who had the lock at the last read; `undefined` before the first. */
+  owner: string | null | undefined
 }
 
 export interface LeaseMemory {
@@ -135,7 +137,7 @@ export function newMemory(dynamicConfig: JsonObject, timing: Timing = DEFAULT_TI
     dynamicConfig,
     timing,
     settings: clusterSettings(dynamicConfig, timing),
-    store: { view: null, viewAt: LONG_AGO, lastSeen: 0, lockedView: null },
+    store: { view: null, viewAt: LONG_AGO, lastSeen: 0, lockedView: null, owner: undefined },
     lease: { until: LONG_AGO, taken: false },
     idleness: { since: null, flushedLsn: null },
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },

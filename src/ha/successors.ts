@@ -8,7 +8,7 @@ import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { askPeers, limitation } from './peer-limits.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { titleCase } from './text.ts'
-import type { Cycle } from './world.ts'
+import { type Cycle, considered } from './world.ts'
 
 export interface SuccessorQuestion {
   /** What a successor must have received; without it the usual lag limit holds. */
@@ -61,19 +61,25 @@ function qualifies(c: Cycle, peer: PeerStatus, requiredLsn: Lsn | null): boolean
   const limit = limitation(peer)
   if (limit !== null || peer.kind === 'unreachable') {
     log.info(`Member ${peer.name} is ${limit}`)
+    const verdict = { 'not reachable': 'unreachable', 'not watchdog capable': 'watchdog-failed' }[limit as string]
+    considered(c, peer.name, verdict ?? 'not-allowed')
     return false
   }
   const tooFarBehind =
     requiredLsn !== null ? peer.lsn < requiredLsn : c.view.status.lastLsn - peer.lsn > c.settings.maximumLagOnFailover
   if (tooFarBehind) {
     log.info(`Member ${peer.name} exceeds maximum replication lag`)
+    const needed = requiredLsn ?? c.view.status.lastLsn
+    considered(c, peer.name, 'too-far-behind', { lsn: peer.lsn, ownLsn: needed })
     return false
   }
   const known = clusterTimeline(c.view.history)
   if (c.settings.checkTimeline && (peer.timeline === null || peer.timeline < known)) {
     log.info(`Timeline ${peer.timeline ?? 'None'} of member ${peer.name} is behind the cluster timeline ${known}`)
+    considered(c, peer.name, 'old-timeline', { timeline: peer.timeline })
     return false
   }
+  considered(c, peer.name, 'fit', { lsn: peer.lsn, timeline: peer.timeline })
   return true
 }
 

@@ -98,6 +98,15 @@ export function did(ha: Ha, what: string, detail?: JsonObject): void {
   ha.world.journal.record({ kind: 'did', what, ...(detail ? { detail } : {}) })
 }
 
+export function decided(ha: Ha, what: string, detail?: JsonObject): void {
+  ha.world.journal.record({ kind: 'decided', what, ...(detail ? { detail } : {}) })
+}
+
+/** Somebody who might take over, and what speaks for or against it. */
+export function considered(ha: Ha, member: string, verdict: string, detail: JsonObject = {}): void {
+  ha.world.journal.record({ kind: 'considered', what: member, detail: { verdict, ...detail } })
+}
+
 /** Says who has the lock, where a branch depends on it. Outside tools look for the line (spec ha.md 21.3). */
 export function logLockOwner(c: Cycle): void {
   c.world.log.info(`Lock owner: ${lockOwner(c.view) ?? 'None'}; I am ${c.world.name}`)

@@ -9,6 +9,7 @@ import type { Timeline } from '../cluster/timeline.ts'
 import type { ClusterView } from '../cluster/view.ts'
 import type { Budget } from './clock.ts'
 import type { Dcs } from './dcs.ts'
+import type { CycleRecord } from './journal.ts'
 import type { ObservationOutcome } from './postgres.ts'
 
 /** The state of this member as its REST server tells it. Every field is memory; reading it never waits. */
@@ -81,6 +82,8 @@ export interface AgentControl {
   /** A fresh read of the store. */
   loadView(budget: Budget): Promise<ClusterView | null>
   readonly dcs: Dcs
+  /** What the last cycles did and why, oldest first: records that ended at `sinceMs` (since 1970) or later. */
+  journal?(sinceMs: number): readonly CycleRecord[]
   /** Runs a cycle now. */
   wake(): void
   /** Reads the local configuration again, as SIGHUP does. */

@@ -184,6 +184,7 @@ export function fakeAgent(status: MemberStatus = statusOf(), seen: Observation =
     },
     switchoverObstacle: async (view, request, budget) =>
       agent.answers.switchoverObstacle?.(view, request, budget) ?? null,
+    journal: (sinceMs) => agent.answers.journal?.(sinceMs) ?? [],
     receiveFailsafe: (body) => {
       note('receiveFailsafe', body)
       return agent.answers.receiveFailsafe?.(body) ?? { status: 200, body: 'Accepted', lsn: null }
