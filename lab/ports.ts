@@ -15,7 +15,9 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 
 const range = (process.env['MATRIARCH_PORTS'] ?? DEFAULT_RANGE).split('-').map(Number)
 const [low = 0, high = 0] = range
-let next = low + (process.pid % Math.max(1, high - low))
+/** Test files run at the same time in processes with neighbouring numbers: each begins so far from the next. */
+const DISTANCE = 61
+let next = low + ((process.pid * DISTANCE) % Math.max(1, high - low))
 const given = new Set<number>()
 
 async function nextFreePort(): Promise<number> {

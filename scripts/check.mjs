@@ -49,7 +49,7 @@ const SUITES = [
   {
     name: 'acceptance',
     title: 'acceptance tests (real PostgreSQL, etcd and agents)',
-    run: () => runTests(tests('test/acceptance'), { limit: 20 * MINUTE, atOnce: 1 }),
+    run: () => runTests(tests('test/acceptance'), { limit: 20 * MINUTE, atOnce: 2 }),
   },
 ]
 

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
-import { longestGap } from '../../lab/ledger.ts'
+import { longestGap, reigns } from '../../lab/ledger.ts'
 import type { Member } from '../../lab/member.ts'
 import { freePorts } from '../../lab/ports.ts'
 import type { Exit } from '../../lab/processes.ts'
@@ -17,6 +17,8 @@ import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
 const LIMIT_MS = 60_000
+/** A busy machine makes single writes slow; less than any failover takes. */
+const UNNOTICED_MS = 8000
 
 let cluster: Cluster
 let writer: Writer
@@ -50,7 +52,8 @@ afterEach(async () => {
   await writer.stop()
   assertNothingLost(await writer.account())
   const gap = longestGap(writer.acknowledged, begunAt)
-  assert.ok(gap.ms < 2000, `writes stopped for ${Math.round(gap.ms)} ms`)
+  assert.ok(gap.ms < UNNOTICED_MS, `writes stopped for ${Math.round(gap.ms)} ms`)
+  assert.deepEqual(reigns(writer.acknowledged, 0), [primary().name])
   await assertLeads(cluster, primary())
 })
 
