@@ -20,7 +20,7 @@ const BORDER = ['cluster', 'ports', 'config', 'http', 'log']
 export const ROOMS: Readonly<Record<string, RoomRule>> = {
   'src/cluster': { rooms: [], packages: [] },
   'src/ports': { rooms: ['cluster'], packages: [] },
-  'src/config': { rooms: PURE, packages: ['node:', 'yaml', 'valibot'] },
+  'src/config': { rooms: PURE, packages: ['node:', 'yaml'] },
   'src/http': { rooms: PURE, packages: ['node:'] },
   'src/log': { rooms: [...PURE, 'config'], packages: ['node:'] },
   'src/system': { rooms: PURE, packages: ['node:'] },
