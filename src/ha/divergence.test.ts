@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lsn } from '../cluster/lsn.ts'
 import { type TimelineSwitch, timeline } from '../cluster/timeline.ts'
-import { compareHistories, historyExcerpt } from './divergence.ts'
+import { compareHistories, historyExcerpt, lossOf, lossText } from './divergence.ts'
 
 /** Timeline 1 ended at 100, timeline 2 at 200; the leader is on 3. */
 const HISTORY: readonly TimelineSwitch[] = [
@@ -55,4 +55,19 @@ test('5.3 a long history is shown around the line that decides', () => {
       .map((line) => line.split('\t')[0]),
     ['3', '4', '5', '9'],
   )
+})
+
+test('5.3 what the leader never had is told by timeline, place and size, as far as it is known', () => {
+  const loss = (on: number, at: number, inRecovery: boolean, end: number): string | null => {
+    const local = { timeline: timeline(on), lsn: lsn(at), inRecovery }
+    const found = lossOf(local, compareHistories(local, timeline(3), HISTORY, lsn(end)), lsn(end))
+    return found && lossText(found, 'b')
+  }
+  assert.equal(loss(2, 200, true, 0), null)
+  assert.equal(loss(3, 10_000, false, 0), null)
+  assert.equal(loss(2, 255, true, 0), '55 bytes of WAL on timeline 2 from 0/C8 to 0/FF are not in the history of b')
+  assert.equal(loss(2, 210, false, 255), '55 bytes of WAL on timeline 2 from 0/C8 to 0/FF are not in the history of b')
+  const unknown = 'is not in the history of b, from where on is not known'
+  assert.equal(loss(4, 10, true, 0), `WAL on timeline 4 up to 0/A ${unknown}`)
+  assert.equal(loss(2, 190, false, 0), `WAL on timeline 2 up to 0/BE ${unknown}`)
 })

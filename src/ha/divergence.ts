@@ -47,6 +47,33 @@ export function compareHistories(
   return { needed: false, because: 'behind-switch', switchpoint }
 }
 
+/** What a member has that its leader never had, and that a rewind or a new copy throws away. */
+export interface Loss {
+  readonly timeline: Timeline
+  /** Where the histories part; `null`: the leader does not know the local timeline, so nobody can tell. */
+  readonly from: Lsn | null
+  readonly to: Lsn
+  /** `null` where `from` is. */
+  readonly bytes: number | null
+}
+
+/**
+ * @param end of the local WAL, as far as it is known
+ * @returns `null` where nothing is lost
+ */
+export function lossOf(local: LocalPosition, found: Divergence, end: Lsn): Loss | null {
+  if (!found.needed) return null
+  const to = end > local.lsn ? end : local.lsn
+  const from = found.switchpoint !== null && found.switchpoint <= to ? found.switchpoint : null
+  return { timeline: local.timeline, from, to, bytes: from === null ? null : to - from }
+}
+
+export function lossText({ timeline, from, to, bytes }: Loss, leader: string): string {
+  if (from === null)
+    return `WAL on timeline ${timeline} up to ${printLsn(to)} is not in the history of ${leader}, from where on is not known`
+  return `${bytes} bytes of WAL on timeline ${timeline} from ${printLsn(from)} to ${printLsn(to)} are not in the history of ${leader}`
+}
+
 /** The lines of a history that an operator wants to see: the last few, and the one that decides. */
 export function historyExcerpt(history: readonly TimelineSwitch[], local: Timeline): string {
   const at = history.findIndex((line) => line.timeline >= local)

@@ -5,7 +5,7 @@ import type { SyncState } from '../cluster/sync-state.ts'
 import { type Instant, LONG_AGO } from '../cluster/time.ts'
 import type { Timeline } from '../cluster/timeline.ts'
 import type { ClusterView } from '../cluster/view.ts'
-import type { DivergenceState } from './divergence.ts'
+import type { DivergenceState, Loss } from './divergence.ts'
 
 /** What one agent carries from cycle to cycle (spec ha.md 1.5), each part owned by the file that is named with it. */
 export interface Memory {
@@ -98,6 +98,8 @@ export interface PromotionMemory {
 
 export interface DivergenceMemory {
   state: DivergenceState
+  /** What the comparison found that the leader never had. */
+  loss: Loss | null
   /** Background checkpoint after a promotion. */
   checkpoint: 'none' | 'running' | 'done' | 'failed'
 }
@@ -145,7 +147,7 @@ export function newMemory(dynamicConfig: JsonObject, timing: Timing = DEFAULT_TI
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null },
     promotion: { prePromote: 'none' },
-    divergence: { state: 'idle', checkpoint: 'none' },
+    divergence: { state: 'idle', loss: null, checkpoint: 'none' },
     failsafe: { at: LONG_AGO, leader: null, slots: null },
     restart: { scheduled: null },
     sync: {

@@ -2,7 +2,7 @@ import { printLsn } from '../cluster/lsn.ts'
 import { isVersionBelow, type Member } from '../cluster/member.ts'
 import type { Upstream } from '../ports/postgres.ts'
 import { cloneAndFollow } from './clone.ts'
-import { compareHistories, historyExcerpt } from './divergence.ts'
+import { compareHistories, historyExcerpt, lossOf, lossText } from './divergence.ts'
 import { type CycleResult, result } from './messages.ts'
 import { divergenceSource, upstreamName } from './upstream.ts'
 import { type Cycle, did, type Ha, withBudget } from './world.ts'
@@ -43,10 +43,12 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
     if (control?.clusterState === 'in archive recovery' && !c.memory.recovery.crashRecoveryDone)
       return startSingleUserRecovery(c)
     const name = `running pg_rewind from ${upstreamName(source)}`
+    noteLoss(c, 'pg_rewind')
     return beginOrBusy(c, name, result('rewind', upstreamName(source)), (signal) => rewind(c, source, signal))
   }
   if (postgres.removeOnDivergedTimelines && !c.settings.standbyCluster) {
     const name = 'reinitializing due to diverged timelines'
+    noteLoss(c, 'new copy')
     return beginOrBusy(c, name, result('reinitialize-diverged'), (signal) => reinitializeFrom(c, source, signal))
   }
   return null
@@ -83,12 +85,14 @@ async function compare(c: Cycle, source: Upstream): Promise<void> {
       switchpoint: found.switchpoint,
     },
   })
-  if (found.needed && found.switchpoint !== null && local.lsn > found.switchpoint) {
-    const bytes = local.lsn - found.switchpoint
-    log.warning(
-      `${bytes} bytes of WAL on timeline ${local.timeline} from ${printLsn(found.switchpoint)} to ${printLsn(local.lsn)} are not in the history of ${upstreamName(source)}`,
-    )
-  }
+  memory.divergence.loss = lossOf(local, found, end)
+  if (memory.divergence.loss) log.warning(lossText(memory.divergence.loss, upstreamName(source)))
+}
+
+/** Writes down what is thrown away, and by whom, before it is. */
+function noteLoss(ha: Ha, by: string): void {
+  const { loss } = ha.memory.divergence
+  if (loss) did(ha, 'throw away WAL', { ...loss, by })
 }
 
 /** A new primary is ready as a source once its control file shows the new timeline. Very old agents do not say. */
@@ -138,6 +142,7 @@ async function removeAfterFailedRewind(ha: Ha): Promise<void> {
       : null
   if (!option) return
   log.warning(`${option} is set. removing...`)
+  noteLoss(ha, option)
   await postgres.removeDataDirectory()
   ha.memory.divergence.state = 'idle'
 }
