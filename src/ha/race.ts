@@ -6,6 +6,7 @@ import { settleRequest } from './failover-race.ts'
 import { follow } from './follow.ts'
 import { amHealthiest } from './healthiest.ts'
 import { locked } from './leader.ts'
+import { isLeader } from './lease.ts'
 import { acquireLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { enforcePrimary } from './primary-role.ts'
@@ -34,6 +35,8 @@ export async function race(c: Cycle): Promise<CycleResult> {
   }
   await settleRequest(c)
   await reloadView(c)
+  // What was read is older than our lock, or somebody has taken it already: the next cycle knows, nothing happens now.
+  if (!isLeader(c)) return result('follow-race-lost')
   if (c.settings.standbyCluster) return enforceStandbyLeader(c, result('standby-leader-by-acquiring'))
   return enforcePrimary(c, { already: result('acquired-lock'), promoting: result('promote-by-acquiring') })
 }
