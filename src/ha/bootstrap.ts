@@ -2,7 +2,7 @@ import { minimumSync, syncMode } from '../cluster/settings.ts'
 import { STRICT_PLACEHOLDER } from '../cluster/standby-names.ts'
 import { isNofailover } from '../cluster/tags.ts'
 import { later } from '../cluster/time.ts'
-import { isLocked, leaderMember } from '../cluster/view.ts'
+import { isLocked, isSystemIdentifier, leaderMember } from '../cluster/view.ts'
 import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow } from './clone.ts'
 import { isPrimary } from './facts.ts'
 import { takeLock } from './lock.ts'
@@ -80,6 +80,10 @@ async function openNewCluster(c: Cycle): Promise<CycleResult> {
   await checkpointAfterPromotion(c)
   postgres.forgetSystemIdentifier()
   const identifier = (await postgres.systemIdentifier(c.signal)) ?? ''
+  if (isLocked(c.view) || (isSystemIdentifier(c.view.initialize) && c.view.initialize !== identifier)) {
+    world.log.error('Another member has initialized the cluster meanwhile')
+    return cancelBootstrap(c)
+  }
   const written = await inStore(c, (budget) => dcs.writeInitialize(identifier, { createOnly: false }, budget))
   if (written.kind !== 'done') return storeOutage(c)
   const configured = await inStore(c, (budget) => dcs.writeConfig(memory.dynamicConfig, null, budget))
@@ -98,8 +102,10 @@ async function openNewCluster(c: Cycle): Promise<CycleResult> {
 /** Leaves nothing behind that would block another try: neither the key nor a half-made data directory. */
 async function cancelBootstrap(c: Cycle): Promise<CycleResult> {
   const { world, settings } = c
-  world.log.info('removing initialize key after failed attempt to bootstrap the cluster')
-  await inStore(c, (budget) => world.dcs.deleteInitialize(budget))
+  if (c.view.initialize === '') {
+    world.log.info('removing initialize key after failed attempt to bootstrap the cluster')
+    await inStore(c, (budget) => world.dcs.deleteInitialize(budget))
+  }
   await world.postgres.stop({ mode: 'immediate', checkpoint: false, limitMs: settings.retryTimeoutMs }, c.signal)
   await world.postgres.moveDataDirectoryAside()
   c.memory.bootstrap.active = false

@@ -4,7 +4,7 @@ import { printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
 import type { RuleId } from './messages.ts'
-import { Scene } from './testing/scene.ts'
+import { Scene, SYSTEM_ID } from './testing/scene.ts'
 
 interface Case {
   readonly title: string
@@ -119,6 +119,37 @@ const CASES: readonly Case[] = [
     },
     rule: 'directory-inaccessible',
     didNot: ['clone', 'remove'],
+  },
+  {
+    title: '4.3 a new cluster is opened: identifier, configuration, leader key, in this order',
+    scene: (s) => {
+      s.primary().leader(null).keys.set('initialize', '')
+      Object.assign(s.ha.memory.bootstrap, { active: true, result: true })
+    },
+    rule: 'initialized',
+    check: (s) => {
+      const order = s.calls.filter((call) => /^(initialize|config|take)/.test(call))
+      assert.deepEqual(order, [`initialize ${SYSTEM_ID}`, 'config', 'take'])
+    },
+  },
+  {
+    title: '4.3 a member that was away while another one initialized takes nothing over',
+    scene: (s) => {
+      s.primary().leader('b').keys.set('initialize', '7999999999999999999')
+      Object.assign(s.ha.memory.bootstrap, { active: true, result: true })
+    },
+    rule: 'bootstrap-failed',
+    did: ['stop immediate', 'move data directory aside'],
+    didNot: ['take', 'initialize', 'delete initialize'],
+  },
+  {
+    title: '4.3 a failed initialization leaves no key behind',
+    scene: (s) => {
+      s.leader(null).stopped('shut down').keys.set('initialize', '')
+      Object.assign(s.ha.memory.bootstrap, { active: true, result: false })
+    },
+    rule: 'bootstrap-failed',
+    did: ['delete initialize', 'move data directory aside'],
   },
   // -- 3.8 system identifier
   {

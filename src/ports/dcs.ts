@@ -76,7 +76,10 @@ export interface Dcs {
    */
   writeSync(state: SyncWrite, version: Version | null, budget: Budget): Promise<StoreOutcome<Version | null>>
   deleteSync(version: Version | null, budget: Budget): Promise<StoreOutcome>
-  /** Writes `initialize`; with `createOnly` it is `refused` when the key exists. */
+  /**
+   * Writes `initialize`; with `createOnly` it is `refused` when the key exists. The empty value, "I am initializing",
+   * lives on this member's lease where the store has such a thing.
+   */
   writeInitialize(value: string, options: { readonly createOnly: boolean }, budget: Budget): Promise<StoreOutcome>
   deleteInitialize(budget: Budget): Promise<StoreOutcome>
   /** Removes the whole tree of this cluster. */

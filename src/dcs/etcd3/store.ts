@@ -217,9 +217,13 @@ export class Etcd3Store implements Store {
     options: { readonly createOnly: boolean },
     budget: Budget,
   ): Promise<StoreOutcome> {
-    const { writes } = this.#parts
+    const { writes, member } = this.#parts
     const key = this.#key(KEYS.initialize)
-    const wanted = { value, lease: null }
+    // "Somebody is initializing" is true only as long as that somebody lives: it must not block the cluster for ever.
+    const lease = value === '' && member ? await member.lease.ensure(budget) : null
+    if (lease?.kind === 'error') return { kind: 'refused', reason: lease.error.message }
+    if (lease?.kind === 'unreachable') return { kind: 'unknown', reason: lease.reason }
+    const wanted = { value, lease: lease?.id ?? null }
     return asOutcome(
       options.createOnly
         ? await writes.putIf(key, [{ kind: 'absent' }], wanted, budget, 'persist')

@@ -133,3 +133,22 @@ test('4 a client reads the latest state directly, holds no lease and opens no wa
   const version = (await view(a)).config?.version ?? null
   assert.equal((await a.store.writeConfig({ ttl: 30 }, version, budget(1000))).kind, 'done')
 })
+
+test('an initialization that was begun ends with its member; one that was finished stays', async () => {
+  const { etcd, a } = await setUp()
+  const expireAll = (): void => {
+    for (const id of etcd.state.leases.keys()) etcd.state.expire(id)
+  }
+  assert.equal((await a.store.writeInitialize('', { createOnly: true }, budget(2000))).kind, 'done')
+  expireAll()
+  assert.equal((await view((await peer(etcd)).made)).initialize, null, 'the next member may initialize')
+  assert.equal((await a.store.writeInitialize('7012345678901234567', { createOnly: false }, budget(2000))).kind, 'done')
+  expireAll()
+  assert.equal((await view((await peer(etcd)).made)).initialize, '7012345678901234567')
+})
+
+async function peer(etcd: FakeEtcd): Promise<{ made: MadeStore }> {
+  const made = await startedStore({ section: { hosts: etcd.hosts }, timing: TIMING, mode: 'client' })
+  opened.push(made.store)
+  return { made }
+}

@@ -62,7 +62,7 @@ async function announce(c: Cycle, kind: 'priority' | 'quorum', names: NameSet, c
 }
 
 async function disable(c: Cycle): Promise<void> {
-  if (knownSync(c).leader === null) return
+  if (knownSync(c).leader === null) return setNames(c, null)
   if ((await deleteSync(c)) !== 'done') return
   await setNames(c, null)
   c.world.log.info('Disabled synchronous replication')
