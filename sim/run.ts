@@ -3,6 +3,7 @@ import type { Violation } from './checks/violations.ts'
 import { Rng } from './engine/random.ts'
 import { CATALOGUE } from './faults/catalogue.ts'
 import type { FaultKind, PlannedFault } from './faults/fault.ts'
+import { endPause } from './faults/operator.ts'
 import { planFaults, swarm } from './faults/swarm.ts'
 import { World } from './world/world.ts'
 
@@ -92,6 +93,7 @@ async function endure(
   await world.run(STRETCH_MS)
   for (const end of active) end()
   active.clear()
+  endPause(world)
 }
 
 async function mustHeal(world: World, boundMs: number): Promise<void> {

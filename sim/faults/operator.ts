@@ -26,6 +26,8 @@ export const switchover: Fault = ({ world, rng }) => {
   const others = [...world.hosts.values()].filter(
     (host) => host !== from && (sync.leader === null || sync.voters.includes(host.name)),
   )
+  // The candidate that is named gets the lock however far it is, if the leader is gone before it could refuse.
+  if (!world.isSynchronous) world.handsIn(['lost rows'])
   requestSwitchover(world, from, others.length > 0 && rng.chance(0.6) ? rng.pick(others) : null)
   return undefined
 }
@@ -76,11 +78,15 @@ export const paused: Fault = ({ world }) => {
   }
 }
 
+/** Whoever paused the cluster resumes it in the end, also where an old copy of the store has brought the pause back. */
+export function endPause(world: World): void {
+  if (viewFromKeys(world.store.tree.keys).config?.document['pause'] === true) setPause(world, false)
+}
+
 function setPause(world: World, on: boolean): void {
   world.handsIn(['two writers', 'lost rows', 'timeline twice'])
   const { config } = viewFromKeys(world.store.tree.keys)
-  if (!config) return
-  const { pause: _, ...rest } = config.document
+  const { pause: _, ...rest } = config?.document ?? world.options.dynamicConfig
   world.store.tree.put(KEYS.config, printJson(on ? { ...rest, pause: true } : rest), null, null)
 }
 

@@ -69,8 +69,10 @@ export class World {
           this.trace.add(branch.owner, `*** timeline ${branch.timeline} begins at ${branch.forkLsn}: ${how}`)
           this.timelines.created(branch)
         },
-        historiesMixed: (standby, upstream) =>
-          this.violations.report('no mixed histories', `${standby.host} follows ${upstream.host} on another history`),
+        historiesMixed: (standby, upstream) => {
+          if (this.exemptions.allows('mixed histories')) return
+          this.violations.report('no mixed histories', `${standby.host} follows ${upstream.host} on another history`)
+        },
       },
     }
     for (const name of options.members)

@@ -1,0 +1,110 @@
+import type { NodeId, Ready } from '../../src/raft/core/types.ts'
+import type { KeyChange } from '../../src/raft/kv/history.ts'
+import type { SimMember } from './member.ts'
+
+export class Violation extends Error {
+  readonly invariant: string
+
+  constructor(invariant: string, text: string) {
+    super(text)
+    this.invariant = invariant
+  }
+}
+
+/** Watches all members; never acts. What Raft promises (Ongaro and Ousterhout, figure 3), and that copies are equal. */
+export class Checker {
+  elections = 0
+  committed = 0
+  /** Called for every change of a key, once, by the first member that applies it. */
+  onChange: (change: KeyChange) => void = () => {}
+  readonly #leaders = new Map<number, NodeId>()
+  /** Of everything that anybody has applied: term and text. */
+  readonly #entries = new Map<number, { readonly term: number; readonly text: string }>()
+  readonly #images = new Map<number, string>()
+  #highest = 0
+
+  /** After every step of a member. */
+  look(member: SimMember): void {
+    const raft = member.replica?.raft
+    if (!raft?.isLeader) return
+    const { term } = raft
+    const known = this.#leaders.get(term)
+    if (known === member.id) return
+    if (known !== undefined) throw new Violation('election safety', `${known} and ${member.id} both lead term ${term}`)
+    this.#leaders.set(term, member.id)
+    this.elections += 1
+    this.#checkCompleteness(member)
+  }
+
+  #checkCompleteness(member: SimMember): void {
+    const log = member.replica?.raft.log
+    if (!log) return
+    for (let index = Math.max(log.firstIndex, this.#highest - 300); index <= this.#highest; index += 1) {
+      const entry = this.#entries.get(index)
+      if (entry && log.term(index) !== entry.term) {
+        throw new Violation('leader completeness', `${member.id} leads without the committed entry ${index}`)
+      }
+    }
+  }
+
+  applied(member: SimMember, ready: Ready): void {
+    for (const { index, term, body } of ready.committed) {
+      const text = JSON.stringify(body)
+      const known = this.#entries.get(index)
+      if (!known) {
+        this.#entries.set(index, { term, text })
+        this.committed += 1
+      } else if (known.term !== term || known.text !== text) {
+        throw new Violation('state machine safety', `${member.id} applies another entry ${index} than others did`)
+      }
+      if (index > 1000) this.#entries.delete(index - 1000)
+    }
+    this.#compareImages(member)
+    this.#tellChanges(member)
+  }
+
+  #tellChanges(member: SimMember): void {
+    const kvs = member.replica?.kvs
+    if (!kvs || kvs.index <= this.#highest) return
+    for (const change of kvs.changesAfter(this.#highest) ?? []) this.onChange(change)
+    this.#highest = kvs.index
+  }
+
+  /** Every so often: equal entries must have made equal states. */
+  #compareImages(member: SimMember): void {
+    const kvs = member.replica?.kvs
+    if (!kvs || kvs.index % 40 !== 0) return
+    const image = kvs.image()
+    const known = this.#images.get(kvs.index)
+    if (known !== undefined && known !== image) {
+      throw new Violation('state machine safety', `${member.id} has other keys than others after entry ${kvs.index}`)
+    }
+    this.#images.set(kvs.index, image)
+    this.#images.delete(kvs.index - 2000)
+  }
+
+  /** Two logs that have the same term at an index are the same up to there. */
+  checkLogs(members: readonly SimMember[]): void {
+    for (const [i, a] of members.entries()) {
+      for (const b of members.slice(i + 1)) compareLogs(a, b)
+    }
+  }
+}
+
+function compareLogs(a: SimMember, b: SimMember): void {
+  const [one, two] = [a.disk.content.entries, b.disk.content.entries]
+  const byIndex = new Map(two.map((entry) => [entry.index, entry]))
+  let mustAgree = false
+  for (const entry of one.toReversed()) {
+    const other = byIndex.get(entry.index)
+    if (!other) continue
+    if (other.term === entry.term) {
+      mustAgree = true
+      if (JSON.stringify(other.body) !== JSON.stringify(entry.body)) {
+        throw new Violation('log matching', `${a.id} and ${b.id} have two entries ${entry.index} of one term`)
+      }
+    } else if (mustAgree) {
+      throw new Violation('log matching', `${a.id} and ${b.id} agree after entry ${entry.index}, but not there`)
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import type { NodeId } from '../../src/raft/core/types.ts'
+import { admission, makeNodeId } from '../../src/raft/replica/identity.ts'
+import { Rng } from '../engine/random.ts'
+import { Scheduler } from '../engine/scheduler.ts'
+import { Checker, Violation } from './checks.ts'
+import { type Histories, RegisterClient } from './client.ts'
+import { Courier } from './courier.ts'
+import { FAULTS } from './faults.ts'
+import { LeaseHolder } from './lease-holder.ts'
+import { isLinearizable } from './linearizable.ts'
+import { SimMember } from './member.ts'
+import { Network } from './network.ts'
+
+export interface RaftRunResult {
+  readonly seed: string
+  readonly elections: number
+  readonly messages: number
+  readonly committed: number
+  readonly operations: number
+  readonly renewals: number
+  readonly expirations: number
+  readonly faults: number
+  readonly unclear: number
+  readonly simulatedMs: number
+  readonly violation: { readonly invariant: string; readonly text: string; readonly atMs: number } | null
+}
+
+/** A group must serve its clients again so soon after the last fault. */
+const RECOVERY_MS = 40_000
+const LOOK_MS = 2000
+
+/** A group, its clients and what happens to them, all from one seed. */
+export class RaftWorld {
+  readonly scheduler = new Scheduler()
+  readonly checker = new Checker()
+  readonly network: Network
+  readonly courier: Courier
+  members: SimMember[] = []
+  lostDisks = 0
+  /** No more faults. */
+  isCalm = false
+  readonly #seed: string
+  readonly #rng: Rng
+  readonly #histories: Histories = new Map()
+  readonly #clients: RegisterClient[]
+  readonly #holders: LeaseHolder[]
+  #lives = 0
+  #faults = 0
+  #unclear = 0
+
+  constructor(seed: string) {
+    this.#seed = seed
+    this.#rng = new Rng(`raft ${seed}`)
+    const { scheduler } = this
+    this.network = new Network(scheduler, this.#rng.fork('network'), (message) => {
+      this.members.find(({ id }) => id === message.to)?.step(message)
+    })
+    this.courier = new Courier(scheduler, this.#rng.fork('courier'), () => this.members)
+    const world = { scheduler, courier: this.courier }
+    this.#clients = ['c1', 'c2', 'c3'].map(
+      (name) => new RegisterClient(name, { ...world, rng: this.#rng.fork(name), histories: this.#histories }),
+    )
+    this.#holders = ['a', 'b'].map(
+      (name) => new LeaseHolder(name, { ...world, rng: this.#rng.fork(name), rivals: () => this.#holders }),
+    )
+    this.checker.onChange = (change) => {
+      for (const holder of this.#holders) holder.onChange(change)
+    }
+    const size = this.#rng.pick([3, 3, 3, 5])
+    const founders = Array.from({ length: size }, (_, i) => this.newMember(`n${i + 1}`))
+    const membership = { voters: founders.map(({ id }) => id), learners: [] }
+    for (const member of founders) {
+      member.disk.write({
+        snapshot: { index: 1, term: 1, membership, data: '' },
+        entries: [],
+        hardState: { term: 1, vote: null },
+      })
+    }
+  }
+
+  async run(turbulentMs: number): Promise<RaftRunResult> {
+    const { scheduler } = this
+    let violation: RaftRunResult['violation'] = null
+    try {
+      for (const member of this.members) member.start()
+      for (const client of this.#clients) client.next()
+      for (const holder of this.#holders) holder.next()
+      this.#disturb()
+      this.#lookAround()
+      scheduler.at(turbulentMs, () => this.#calmDown())
+      await scheduler.run(turbulentMs + RECOVERY_MS, () => false)
+      this.#judge(turbulentMs)
+    } catch (error) {
+      const invariant = error instanceof Violation ? error.invariant : 'no exception'
+      const text = error instanceof Violation ? error.message : ((error as Error).stack ?? String(error))
+      violation = { invariant, text, atMs: scheduler.now }
+    }
+    const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
+    return {
+      seed: this.#seed,
+      elections: this.checker.elections,
+      messages: this.network.sent + this.network.doubled,
+      committed: this.checker.committed,
+      operations: sum(this.#clients.map(({ answered }) => answered)),
+      renewals: sum(this.#holders.map(({ acquired, renewed }) => acquired + renewed)),
+      expirations: sum(this.#holders.map(({ expired }) => expired)),
+      faults: this.#faults,
+      unclear: this.#unclear,
+      simulatedMs: scheduler.now,
+      violation,
+    }
+  }
+
+  leader(): SimMember | null {
+    return this.members.find((member) => member.replica?.raft.isLeader) ?? null
+  }
+
+  newMember(address: string): SimMember {
+    this.#lives += 1
+    const member = new SimMember(makeNodeId(address, String(this.#lives)), {
+      scheduler: this.scheduler,
+      rng: this.#rng.fork(`member ${this.#lives}`),
+      checker: this.checker,
+      send: (message) => this.network.send(message),
+    })
+    this.members.push(member)
+    return member
+  }
+
+  /** A process without data asks whoever leads until it votes. */
+  enrol(member: SimMember): void {
+    member.start()
+    const ask = (): void => {
+      if (!this.members.includes(member)) return
+      const leader = this.leader()
+      const raft = leader?.replica?.raft
+      if (leader && raft) {
+        const next = admission(raft.log.membership, member.id)
+        if (next.kind === 'voter') return
+        if (next.kind === 'change') raft.proposeMembership(next.change)
+        leader.pump()
+      }
+      this.scheduler.after(500, ask)
+    }
+    this.scheduler.after(50, ask)
+  }
+
+  forget(member: SimMember): void {
+    member.crash()
+    this.members = this.members.filter((one) => one !== member)
+  }
+
+  #disturb(): void {
+    const rng = this.#rng.fork('faults')
+    const kinds = rng.shuffle(Object.keys(FAULTS)).slice(0, rng.int(2, 8))
+    const pauseMs = rng.pick([300, 700, 1500, 3000])
+    const next = (): void => {
+      this.scheduler.after(rng.exponential(pauseMs), () => {
+        if (this.isCalm) return
+        this.#faults += 1
+        FAULTS[rng.pick(kinds)]?.(this, rng)
+        next()
+      })
+    }
+    next()
+  }
+
+  #lookAround(): void {
+    this.checker.checkLogs(this.members)
+    this.scheduler.after(LOOK_MS, () => this.#lookAround())
+  }
+
+  #calmDown(): void {
+    this.isCalm = true
+    this.network.heal()
+    this.courier.lossRate = 0
+    const since = this.#clients.map(({ answered }) => answered)
+    for (const member of this.members) {
+      member.disk.fullUntil = 0
+      member.disk.syncMs = 2
+      member.start()
+    }
+    this.scheduler.after(RECOVERY_MS - 1000, () => {
+      const stuck = this.#clients.findIndex((client, i) => client.answered - (since[i] ?? 0) < 20)
+      if (stuck >= 0 && this.#canProgress()) throw new Violation('progress', `client ${stuck + 1} is not served`)
+    })
+  }
+
+  /** A majority of the voters still exists: those whose disks are lost do not. */
+  #canProgress(): boolean {
+    const ids = new Set<NodeId>(this.members.map(({ id }) => id))
+    return this.members.some(({ replica }) => {
+      const voters = replica?.raft.log.membership.voters ?? []
+      return voters.length > 0 && voters.filter((id) => ids.has(id)).length > voters.length / 2
+    })
+  }
+
+  #judge(turbulentMs: number): void {
+    for (const [key, history] of this.#histories) {
+      const verdict = isLinearizable(history)
+      if (verdict === 'unclear') this.#unclear += 1
+      if (verdict === 'no') {
+        throw new Violation('linearizability', `no order explains what clients saw of ${key} before ${turbulentMs} ms`)
+      }
+    }
+  }
+}
