@@ -39,7 +39,7 @@ beforeEach(() => cluster.revive())
 
 after(() => cluster?.destroy())
 
-told('three members bootstrap: one primary, two streaming replicas, and the store says so', async () => {
+told('8.3 and 18.2 three members bootstrap: one primary, two streaming replicas, and the store says so', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   assert.equal(leader.name, 'n1', 'the first one started')
   await assertLeads(cluster, leader)
@@ -67,7 +67,7 @@ told('three members bootstrap: one primary, two streaming replicas, and the stor
 })
 
 told(
-  'a switchover by REST moves the primary to the candidate, loses nothing, and stops writes only briefly',
+  '10.4 and 12.2 a switchover by REST moves the primary to the candidate, loses nothing, and stops writes only briefly',
   async () => {
     const [from, to] = await leaderAndOther()
     const before = await timeline(from)
@@ -103,7 +103,7 @@ told('a switchover by matriarchctl ends with exit code 0 and says who leads now'
   assert.deepEqual(reigns(writer.acknowledged, 0), [from.name, to.name])
 })
 
-told('a switchover is refused with a reason while nothing changes', async () => {
+told('12.1 a switchover is refused with a reason while nothing changes', async () => {
   const [leader, other] = await leaderAndOther()
   const wrong = await leader.rest('POST', '/switchover', { leader: other.name, candidate: leader.name })
   assert.deepEqual([wrong?.status, wrong?.text], [412, 'leader name does not match'])
@@ -114,7 +114,7 @@ told('a switchover is refused with a reason while nothing changes', async () => 
   await assertLeads(cluster, leader)
 })
 
-told('a killed postmaster is started again in place, on the same timeline', async () => {
+told('5.1 a killed postmaster is started again in place, on the same timeline', async () => {
   const [leader] = await leaderAndOther()
   const before = await timeline(leader)
   const { writer, gap } = await whileWriting(async () => leader.killPostmaster(), backOn(leader))
@@ -126,7 +126,7 @@ told('a killed postmaster is started again in place, on the same timeline', asyn
   await assertLeads(cluster, leader)
 })
 
-told('with primary_start_timeout 0 a killed postmaster leads to a failover at once', async () => {
+told('5.1 with primary_start_timeout 0 a killed postmaster leads to a failover at once', async () => {
   const [leader] = await leaderAndOther()
   const before = await timeline(leader)
   assert.equal((await leader.rest('PATCH', '/config', { primary_start_timeout: 0 }))?.status, 200)
@@ -144,7 +144,7 @@ told('with primary_start_timeout 0 a killed postmaster leads to a failover at on
 })
 
 told(
-  'the host of the primary is lost: another takes over after the lease, and the old one comes back as a replica',
+  '8.1 the host of the primary is lost: another takes over after the lease, and the old one comes back as a replica',
   async () => {
     const [leader] = await leaderAndOther()
     const before = await timeline(leader)
@@ -161,7 +161,7 @@ told(
   },
 )
 
-told('an old primary with rows that nobody else has is rewound, and only those rows are gone', async () => {
+told('5.3 an old primary with rows that nobody else has is rewound, and only those rows are gone', async () => {
   const [leader] = await leaderAndOther()
   const writer = await Writer.start(cluster)
   await sleep(500)
@@ -193,7 +193,7 @@ told('an old primary with rows that nobody else has is rewound, and only those r
   await assertLeads(cluster, next)
 })
 
-told('an agent killed and started again under a running primary leaves PostgreSQL and its clients alone', async () => {
+told('1.4 an agent killed and started again under a running primary leaves PostgreSQL and its clients alone', async () => {
   const [leader] = await leaderAndOther()
   const before = { postmaster: leader.postmasterPid(), timeline: await timeline(leader) }
   const { writer, gap } = await whileWriting(async () => {
@@ -215,7 +215,7 @@ told('an agent killed and started again under a running primary leaves PostgreSQ
 })
 
 told(
-  'without the store the primary stops taking writes before its lease ends; when the store is back, so is a primary',
+  '14.1 without the store the primary stops taking writes before its lease ends; when the store is back, so is a primary',
   async () => {
     const writer = await Writer.start(cluster)
     await sleep(500)
@@ -241,7 +241,7 @@ told(
   },
 )
 
-told('a member added while the cluster is written to is copied, streams, and has every row', async () => {
+told('4.2 a member added while the cluster is written to is copied, streams, and has every row', async () => {
   const [leader] = await leaderAndOther()
   const added = await cluster.addMember('n4')
   const { writer } = await whileWriting(async () => {
@@ -261,7 +261,7 @@ told('a member added while the cluster is written to is copied, streams, and has
   await assertLeads(cluster, leader)
 })
 
-told('an agent that is told to end stops its PostgreSQL, and the leader gives its lock away at once', async () => {
+told('2.4 and 20 an agent that is told to end stops its PostgreSQL, and the leader gives its lock away at once', async () => {
   const [leader] = await leaderAndOther()
   const { writer, gap, result: exit } = await whileWriting(() => leader.stop(30_000), backElsewhere(leader))
   assert.deepEqual(exit, { code: 0, signal: null })

@@ -209,7 +209,7 @@ told('13.3 a replica is made anew from the leader on request', async () => {
   await assertLeads(cluster, await cluster.healthy(HEAL_MS))
 })
 
-told('10 a parameter that needs a restart is told as pending, and a restart applies it', async () => {
+told('13.1 a parameter that needs a restart is told as pending, and a restart applies it', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   await configure({ postgresql: { parameters: { max_connections: 120 } } })
   for (const member of cluster.members) {

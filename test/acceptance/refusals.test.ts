@@ -59,7 +59,7 @@ afterEach(async () => {
 
 after(() => cluster?.destroy())
 
-told('a second member with a name that is in use ends with exit code 1 and touches nothing', async () => {
+told('2.1 a second member with a name that is in use ends with exit code 1 and touches nothing', async () => {
   const twin = await cluster.addMember('n1', 'twin')
   await twin.start()
   assert.deepEqual(await ended(twin), { code: 1, signal: null })
@@ -69,7 +69,7 @@ told('a second member with a name that is in use ends with exit code 1 and touch
   await dismiss(twin)
 })
 
-told('a wrong replication password keeps a new member out, is not shown anywhere, and can be put right', async () => {
+told('13.4 a wrong replication password keeps a new member out, is not shown anywhere, and can be put right', async () => {
   const member = await cluster.addMember('wrongpass')
   const { replication } = postgresql(member).authentication
   const right = replication.password
@@ -86,7 +86,7 @@ told('a wrong replication password keeps a new member out, is not shown anywhere
   await dismiss(member)
 })
 
-told('a data directory that cannot be read is left alone until it can', async () => {
+told('3.7 a data directory that cannot be read is left alone until it can', async () => {
   const member = await joined('unreadable')
   await member.killHost()
   const before = contents(member.dataDir)
@@ -124,7 +124,7 @@ told('the port of the REST server is taken: the agent ends with one clear line',
   await dismiss(member)
 })
 
-told('a data directory of another cluster is refused with exit code 1 and stays as it was', async () => {
+told('3.8 a data directory of another cluster is refused with exit code 1 and stays as it was', async () => {
   const member = await cluster.addMember('stranger')
   member.writeConfig()
   initdb(member)

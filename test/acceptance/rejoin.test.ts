@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
@@ -41,7 +41,10 @@ before(async () => {
       recovery_conf: { restore_command: `cp ${archive}/%f %p` },
     })
     const section = member.config['postgresql'] as { parameters: ConfigDocument }
-    Object.assign(section.parameters, { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` })
+    Object.assign(section.parameters, {
+      archive_mode: 'on',
+      archive_command: `test ! -e ${archive}/closed && cp %p ${archive}/%f`,
+    })
   }
   try {
     await cluster.bootstrap(LIMIT_MS)
@@ -143,15 +146,23 @@ told(
 )
 
 told('postgres 6.5 a rewind that needs WAL which only the archive has gets it from there', async () => {
-  const { old, next, from } = await diverged({ checkpoints: 3 })
-  // What the old primary needs of its own past is not in its own folder any more.
-  const gone = readFileSync(join(cluster.folder, 'gone'), 'utf8')
-  assert.ok(existsSync(join(archive, gone)))
-  rmSync(join(old.dataDir, 'pg_wal', gone), { force: true })
+  const leader = await cluster.healthy(LIMIT_MS)
+  // The last checkpoint that both will have, in a segment of its own.
+  await leader.sql('CHECKPOINT')
+  const [row] = await leader.sql('SELECT pg_walfile_name(pg_switch_wal()) AS file')
+  const segment = String(row?.['file'])
+  await until('it is archived', LIMIT_MS, () => existsSync(join(archive, segment)))
+  // Otherwise the other one would get all the rest of this timeline from the archive, and nothing would diverge.
+  const closed = join(archive, 'closed')
+  writeFileSync(closed, '')
+  const { old, next, from } = await diverged()
+  rmSync(closed)
+  rmSync(join(old.dataDir, 'pg_wal', segment), { force: true })
   await old.start()
   assert.equal(await cluster.healthy(LIMIT_MS), next)
-  assert.match(old.logSince(from), /pg_rewind exit code=0/)
-  assert.doesNotMatch(old.logSince(from), /replica has been created/)
+  const log = old.logSince(from)
+  assert.match(log, /pg_rewind exit code=0/)
+  assert.doesNotMatch(log, /replica has been created/)
   await assertOneHistory(next)
 })
 
@@ -203,7 +214,7 @@ function sleeper(member: Member): number | null {
 }
 
 /** A primary that was lost with rows that nobody else has, and the one that leads now. */
-async function diverged(options: { readonly checkpoints?: number } = {}): Promise<{
+async function diverged(): Promise<{
   readonly old: Member
   readonly next: Member
   /** Where the old one's log was. */
@@ -211,20 +222,12 @@ async function diverged(options: { readonly checkpoints?: number } = {}): Promis
 }> {
   const old = await cluster.healthy(LIMIT_MS)
   const next = other(old)
-  await next.sql('SELECT 1')
-  const senders = processTree(old.postmasterPid() ?? 0).filter((pid) => processTitle(pid).includes('walsender'))
-  await old.sql('CHECKPOINT')
+  await old.sql('DROP TABLE IF EXISTS only_here, after_failover')
   await sleep(300)
+  const senders = processTree(old.postmasterPid() ?? 0).filter((pid) => processTitle(pid).includes('walsender'))
+  assert.equal(senders.length, 1)
   signalAll(senders, 'SIGSTOP')
-  const [row] = await old.sql('SELECT pg_walfile_name(pg_current_wal_lsn()) AS file')
-  writeFileSync(join(cluster.folder, 'gone'), String(row?.['file']))
   await old.sql('CREATE TABLE only_here AS SELECT generate_series(1, 1000) AS id')
-  for (let i = 0; i < (options.checkpoints ?? 0); i += 1) {
-    await old.sql('SELECT pg_switch_wal()')
-    await old.sql('CHECKPOINT')
-  }
-  if (options.checkpoints)
-    await until('it is archived', LIMIT_MS, () => existsSync(join(archive, String(row?.['file']))))
   const from = old.logSize()
   await old.killHost()
   await until('the other one can be written to', LIMIT_MS, async () => {
@@ -244,5 +247,4 @@ async function assertOneHistory(leader: Member): Promise<void> {
       const [row] = await member.sql("SELECT to_regclass('only_here') AS gone, to_regclass('after_failover') AS there")
       return row?.['gone'] === null && row['there'] !== null
     })
-  await leader.sql('DROP TABLE after_failover')
 }

@@ -67,7 +67,7 @@ after(async () => {
 })
 
 told(
-  '15 a standby cluster copies a remote primary: one member follows it by the slot, the other one cascades',
+  '15.1 a standby cluster copies a remote primary: one member follows it by the slot, the other one cascades',
   async () => {
     const leader = await standbyLeader()
     const [source] = remote.members

@@ -63,7 +63,7 @@ before(async () => {
 
 after(() => cluster?.destroy())
 
-told('16 one replica becomes the synchronous standby: PostgreSQL first, then the key, then REST', async () => {
+told('16.2 and 16.3 one replica becomes the synchronous standby: PostgreSQL first, then the key, then REST', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   const key = await settled(1, 0)
   assert.equal(key.leader, leader.name)
@@ -91,7 +91,7 @@ told(
   },
 )
 
-told('16 the synchronous standby is lost: commits wait for the other one, and the key follows', async () => {
+told('16.5 the synchronous standby is lost: commits wait for the other one, and the key follows', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   const { sync_standby: standby } = await settled(1, 0)
   const lost = cluster.member(String(standby))
@@ -131,7 +131,7 @@ told(
   },
 )
 
-told('17 quorum commit: both replicas vote, one confirms each commit', async () => {
+told('17.2 quorum commit: both replicas vote, one confirms each commit', async () => {
   const leader = await configure({ synchronous_mode: 'quorum' })
   const key = await settled(2, 1)
   assert.equal(await names(leader), `ANY 1 (${key.sync_standby})`)
@@ -141,7 +141,7 @@ told('17 quorum commit: both replicas vote, one confirms each commit', async () 
   }
 })
 
-told('17 quorum commit: the host of the primary is lost, and no acknowledged row is missing', async () => {
+told('17.3 quorum commit: the host of the primary is lost, and no acknowledged row is missing', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   await settled(2, 1)
   const { writer } = await whileWriting(cluster, () => leader.killHost(), backElsewhere(leader.name, HEAL_MS))

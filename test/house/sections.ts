@@ -15,7 +15,7 @@ export function testTitles(source: string): readonly string[] {
 }
 
 const NUMBER = String.raw`\d+(?:\.\d+)?`
-const HEAD = new RegExp(`^(?:(ha|postgres) )?(${NUMBER}(?:(?:, | and | to )(?:and )?${NUMBER})*)(?![\\d.])`)
+const HEAD = new RegExp(`^(?:(ha|postgres)(?:[.]md)? )?(${NUMBER}(?:(?:, | and | to )(?:and )?${NUMBER})*)(?![\\d.])`)
 
 export interface Named {
   readonly specification: Specification

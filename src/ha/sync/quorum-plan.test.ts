@@ -83,7 +83,7 @@ function* states(): Generator<QuorumState> {
   }
 }
 
-test('17.1 from every state that keeps its promise each step of each plan keeps it, and the goal is reached', () => {
+test('17.1 and 17.4 from every state that keeps its promise each step of each plan keeps it, and the goal is reached', () => {
   let checked = 0
   for (const start of states()) {
     for (const active of subsets(MEMBERS)) {

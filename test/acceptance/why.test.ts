@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+import { Cluster } from '../../lab/cluster.ts'
+import { ctl } from '../../lab/ctl.ts'
+import { until } from '../../lab/wait.ts'
+import { story, withLogs } from '../support/story.ts'
+
+const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
+const HEAL_MS = 60_000
+
+let cluster: Cluster
+const told = (title: string, tell: (cluster: Cluster) => Promise<void>): void => story(title, () => cluster, tell)
+
+interface StoryDocument {
+  readonly kind: string
+  readonly leader_before: string | null
+  readonly leader_after: string | null
+  readonly why: string
+  readonly rule: { readonly rule: string } | null
+  readonly considered: readonly { readonly member: string; readonly verdict: string }[]
+  readonly took: readonly { readonly what: string; readonly ms: number }[]
+}
+
+before(async () => {
+  cluster = await Cluster.create({
+    checkout: process.cwd(),
+    scope: 'why',
+    members: ['n1', 'n2', 'n3'],
+    timing: TIMING,
+    purpose: 'why',
+  })
+  try {
+    await cluster.bootstrap(HEAL_MS)
+  } catch (error) {
+    throw withLogs(error, cluster)
+  }
+})
+
+after(() => cluster?.destroy())
+
+told('after a switchover why says that it was asked for, to whom, and how long it took', async () => {
+  const from = await cluster.healthy(HEAL_MS)
+  const to = cluster.members.find((member) => member !== from)
+  const answer = await from.rest('POST', '/switchover', { leader: from.name, candidate: to?.name ?? '' }, 30_000)
+  assert.equal(answer?.status, 200, answer?.text)
+  await cluster.healthy(HEAL_MS)
+  const [story] = await lastStories()
+  assert.deepEqual([story?.kind, story?.leader_before, story?.leader_after], ['switchover', from.name, to?.name])
+  assert.equal(story?.why, `${from.name} was asked for it to ${to?.name}.`)
+  assert.equal(story?.rule?.rule, 'promote-by-acquiring')
+})
+
+told('a refused candidate is named with the reason', async () => {
+  const leader = await cluster.healthy(HEAL_MS)
+  const other = cluster.members.find((member) => member !== leader)
+  other?.signalAgent('SIGSTOP')
+  try {
+    const answer = await leader.rest(
+      'POST',
+      '/switchover',
+      { leader: leader.name, candidate: other?.name ?? '' },
+      30_000,
+    )
+    assert.notEqual(answer?.status, 200)
+  } finally {
+    other?.signalAgent('SIGCONT')
+  }
+  await cluster.healthy(HEAL_MS)
+  const { stdout } = await ctl(cluster, ['why', '--since', '1m'])
+  assert.match(stdout, new RegExp(`considered ${other?.name}: does not answer`))
+})
+
+told('after a killed host why names the rule, the considered members and the duration', async () => {
+  const from = await cluster.healthy(HEAL_MS)
+  await from.killHost()
+  const others = cluster.members.filter((member) => member !== from)
+  await until('somebody else leads', HEAL_MS, async () => {
+    const answers = await Promise.all(others.map((member) => member.rest('GET', '/primary')))
+    return answers.some((answer) => answer?.status === 200)
+  })
+  const [story] = await lastStories()
+  assert.deepEqual([story?.kind, story?.leader_before], ['failover', from.name])
+  assert.ok(others.some(({ name }) => name === story?.leader_after))
+  assert.equal(story?.rule?.rule, 'promote-by-acquiring')
+  assert.match(story?.why ?? '', new RegExp(`${from.name} did not renew its lease of 20 s`))
+  const verdicts = new Map(story?.considered.map(({ member, verdict }) => [member, verdict]))
+  assert.equal(verdicts.get(from.name), 'unreachable')
+  const third = others.find(({ name }) => name !== story?.leader_after)
+  assert.match(verdicts.get(third?.name ?? '') ?? '', /^(equal|behind)$/)
+  assert.ok(
+    story?.took.some(({ what, ms }) => what === 'from the first sign to a new primary' && ms > 0 && ms < 30_000),
+  )
+  const { stdout, code } = await ctl(cluster, ['why'])
+  assert.equal(code, 0)
+  assert.match(stdout, new RegExp(`${from.name} tells nothing`))
+  assert.match(stdout, /^ {2}Rule: promote-by-acquiring at /m)
+  process.stdout.write(stdout)
+})
+
+told('the story is still there after the agents were restarted', async () => {
+  for (const member of cluster.members) {
+    if (member.isRunning) await member.stop(30_000)
+    await member.start()
+  }
+  await cluster.healthy(HEAL_MS)
+  const { stdout } = await ctl(cluster, ['why', '--json', '--since', '10m'])
+  const { stories } = JSON.parse(stdout) as { stories: StoryDocument[] }
+  assert.ok(stories.some(({ kind }) => kind === 'switchover'))
+  assert.ok(stories.some(({ kind }) => kind === 'failover'))
+})
+
+async function lastStories(): Promise<readonly StoryDocument[]> {
+  const { stdout, stderr, code } = await ctl(cluster, ['why', '--json'])
+  assert.equal(code, 0, stderr)
+  return (JSON.parse(stdout) as { stories: StoryDocument[] }).stories
+}
