@@ -1,8 +1,8 @@
 import { Cluster } from '../cluster.ts'
 import { chapter, good, memberTable, say, seconds } from './screen.ts'
 
-/** `ttl` is the shortest that a patroni.yml may ask for; it bounds how long the loss of a host goes unnoticed. */
-export const TIMING = { ttl: 20, loopWait: 5, retryTimeout: 5 }
+/** Short, so that the loss of a host is noticed soon: `ttl` below 20 needs the lease guard, which comes with the agent. */
+export const TIMING = { ttl: 10, loopWait: 2, retryTimeout: 3 }
 const START_LIMIT_MS = 60_000
 
 /** Starts etcd and three members, and tells about it. */
