@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lsn } from '../cluster/lsn.ts'
+import type { StopRequest } from '../ports/postgres.ts'
+import { demote, type DemotionMode } from './demotion.ts'
+import { shutdown } from './shutdown.ts'
+import { Scene } from './testing/scene.ts'
+import { newCycle } from './view-loading.ts'
+
+/** A primary that is demoted; what happens stands in `calls`. */
+async function demoted(mode: DemotionMode, scene: (s: Scene) => void = () => {}): Promise<Scene> {
+  const s = new Scene().primary()
+  scene(s)
+  await s.cycle()
+  s.calls.length = 0
+  const view = s.ha.memory.store.view
+  assert.ok(view)
+  await demote(newCycle(s.ha, view, new AbortController().signal), mode, new AbortController().signal)
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+  return s
+}
+
+const CASES: readonly (readonly [DemotionMode, calls: readonly string[]])[] = [
+  ['offline', ['fence off', 'stop fast', 'start following nobody as replica']],
+  ['graceful', ['fence off', 'stop fast', 'status 1000', 'release', 'start following nobody as replica']],
+  ['immediate', ['fence off', 'stop immediate', 'release', 'start following nobody as replica']],
+  ['immediate-nolock', ['fence off', 'stop immediate', 'start following nobody as replica']],
+]
+
+for (const [mode, calls] of CASES) {
+  test(`10.1 and 10.2 ${mode}: how it stops, whether it gives the key back, how it comes back`, async () => {
+    const s = await demoted(mode)
+    assert.deepEqual(
+      s.calls.filter((call) => !/^(renew|names|legacy)/.test(call)),
+      calls,
+    )
+    assert.ok(s.said(`INFO Demoting self (${mode})`))
+    assert.ok(s.ha.memory.lease.until <= s.nowMs)
+    assert.equal(s.ha.memory.divergence.state, 'check')
+  })
+}
+
+test('10.2 demote-cluster keeps the key and comes back as the standby leader', async () => {
+  const s = await demoted('demote-cluster', (scene) => scene.config({ standby_cluster: { host: 'far' } }))
+  assert.ok(!s.did('release'))
+  assert.ok(s.did('renew'))
+  assert.ok(s.did('start following remote as standby_leader'))
+})
+
+test('10.3 a server that cannot be stopped keeps its lock, its fence and its role', async () => {
+  const s = await demoted('graceful', (scene) => {
+    Object.assign(scene.ha.world.postgres, { stop: async () => 'failed' })
+  })
+  assert.ok(!s.did('release') && !s.did('fence off') && !s.did('start'))
+  assert.ok(s.said('ERROR PostgreSQL could not be stopped for the demotion'))
+  assert.equal(s.server.role, 'primary')
+})
+
+test('10.4 the key is given away before the server has ended, once somebody has everything up to its last record', async () => {
+  const order: string[] = []
+  const at = (checkpoint: number) => ({ checkpoint: lsn(checkpoint), previous: lsn(checkpoint - 24) })
+  const s = await demoted('graceful', (scene) => {
+    scene.peer('b', { lsn: lsn(2000) })
+    Object.assign(scene.ha.world.postgres, {
+      stop: async (request: StopRequest) => {
+        order.push(`behind: ${await request.onShutdownCheckpoint?.(at(3000))}`)
+        scene.peer('b', { lsn: lsn(3000) })
+        order.push(`there: ${await request.onShutdownCheckpoint?.(at(3000))}`)
+        scene.calls.push('ended')
+        scene.server.alive = false
+        return 'stopped'
+      },
+    })
+  })
+  assert.deepEqual(order, ['behind: false', 'there: true'])
+  assert.ok(s.calls.indexOf('release') < s.calls.indexOf('ended'))
+  assert.ok(s.did('status 2976'), 'the position before the segment switch is published')
+  assert.equal(s.calls.filter((call) => call === 'release').length, 1)
+})
+
+test('20 an agent that ends gives its lock away, in pause it leaves everything as it is', async () => {
+  const never = new AbortController().signal
+  const s = new Scene().primary()
+  await s.cycle()
+  await shutdown(s.ha, never)
+  assert.ok(s.did('stop fast') && s.did('release'))
+  assert.ok(s.calls.lastIndexOf('fence off') < s.calls.indexOf('release'), 'the fence is off before')
+  const paused = new Scene().primary().config({ pause: true })
+  await paused.cycle()
+  await shutdown(paused.ha, never)
+  assert.ok(!paused.did('stop') && !paused.did('release'))
+  assert.ok(paused.said('INFO Leader key is not deleted and Postgresql is not stopped due paused state'))
+})
+
+test('20 a server that does not stop keeps its leader key', async () => {
+  const s = new Scene().primary()
+  await s.cycle()
+  Object.assign(s.ha.world.postgres, { stop: async () => 'failed' })
+  await shutdown(s.ha, new AbortController().signal)
+  assert.ok(!s.did('release'))
+  assert.ok(s.said('ERROR PostgreSQL shutdown failed, leader key not removed. Leaving watchdog running.'))
+})
