@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from '../lab/cluster.ts'
@@ -59,6 +59,7 @@ async function main(): Promise<number> {
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
 
+  const load = Math.round((loadavg()[0] ?? 0) * 10) / 10
   const scenarios: Record<string, Figures[]> = {}
   const failures: Record<string, string[]> = {}
   const measure = async (name: string, run: () => Promise<Figures>): Promise<void> => {
@@ -88,6 +89,7 @@ async function main(): Promise<number> {
         node: process.versions.node,
         postgres: version(join(postgresBin, 'postgres')),
         etcd: version(etcd),
+        load,
       },
       timing,
       scenarios,

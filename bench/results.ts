@@ -11,6 +11,8 @@ export interface Result {
     readonly node: string
     readonly postgres: string
     readonly etcd: string
+    /** Processes that wanted a processor when the measurement began: more than there are means that figures are too high. */
+    readonly load: number
   }
   readonly timing: { readonly ttl: number; readonly loopWait: number; readonly retryTimeout: number }
   /** Every run of each scenario. */
@@ -106,8 +108,8 @@ export function save(folder: string, result: Result): void {
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result)
     .sort((a, b) => (a.label < b.label ? -1 : 1))
   const machines = all.map(({ label, date, machine }) => {
-    const { processors, node, postgres, etcd } = machine
-    return `- ${label}: ${date.slice(0, 10)}, ${processors} processors, Node.js ${node}, PostgreSQL ${postgres}, etcd ${etcd}`
+    const { processors, node, postgres, etcd, load } = machine
+    return `- ${label}: ${date.slice(0, 10)}, ${processors} processors with ${load} processes waiting for them, Node.js ${node}, PostgreSQL ${postgres}, etcd ${etcd}`
   })
   const runs =
     'Each figure is the median of the runs in the JSON file of the same name. The machines are shared and noisy: compare ratios within one day.'
