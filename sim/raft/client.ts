@@ -6,8 +6,8 @@ import type { Operation } from './linearizable.ts'
 
 const LIMIT_MS = 6000
 /** Registers are used for so long, so that each history stays small enough to be judged. */
-const EPOCH_MS = 8000
-const REGISTERS = 2
+const EPOCH_MS = 4000
+const REGISTERS = 3
 
 /** Histories of registers, by key. */
 export type Histories = Map<string, Operation[]>

@@ -12,7 +12,7 @@ export interface Operation {
 }
 
 /** Searches longer than this are given up: the history is too tangled to be judged. */
-const STEPS_MAX = 2_000_000
+const STEPS_MAX = 500_000
 
 /**
  * Whether some order of the operations explains all answers, each taking effect between its call and its return (after
@@ -22,33 +22,43 @@ export function isLinearizable(history: readonly Operation[]): 'yes' | 'no' | 'u
   // What nobody saw the answer of, and which is a read, says nothing.
   const operations = history.filter((one) => !(one.kind === 'read' && one.returnedAt === Number.POSITIVE_INFINITY))
   operations.sort((a, b) => a.invokedAt - b.invokedAt)
-  const left = new Set(operations.keys())
+  const done = operations.map(() => false)
   const seen = new Set<string>()
   let steps = 0
 
-  const search = (state: string | null): boolean => {
+  /** @param first all operations before it are done */
+  const search = (first: number, state: string | null): boolean => {
+    let from = first
+    while (done[from]) from += 1
     let earliestReturn = Number.POSITIVE_INFINITY
-    for (const i of left) earliestReturn = Math.min(earliestReturn, (operations[i] as Operation).returnedAt)
+    const ahead: number[] = []
+    for (let i = from; i < operations.length; i += 1) {
+      const { invokedAt, returnedAt } = operations[i] as Operation
+      // Later calls return later still.
+      if (invokedAt > earliestReturn) break
+      if (done[i]) ahead.push(i)
+      else earliestReturn = Math.min(earliestReturn, returnedAt)
+    }
     // Those that were never answered need not have happened.
     if (earliestReturn === Number.POSITIVE_INFINITY) return true
-    const key = `${[...left].join(',')}|${state}`
+    const key = `${from}|${ahead.join(',')}|${state}`
     if (seen.has(key)) return false
     seen.add(key)
-    for (const i of left) {
+    for (let i = from; i < operations.length; i += 1) {
       const operation = operations[i] as Operation
       if (operation.invokedAt > earliestReturn) break
-      const after = effect(operation, state)
+      const after = done[i] ? undefined : effect(operation, state)
       if (after === undefined) continue
       steps += 1
       if (steps > STEPS_MAX) throw new TooLong()
-      left.delete(i)
-      if (search(after)) return true
-      restore(left, i)
+      done[i] = true
+      if (search(from, after)) return true
+      done[i] = false
     }
     return false
   }
   try {
-    return search(null) ? 'yes' : 'no'
+    return search(0, null) ? 'yes' : 'no'
   } catch (error) {
     if (error instanceof TooLong) return 'unclear'
     throw error
@@ -56,13 +66,6 @@ export function isLinearizable(history: readonly Operation[]): 'yes' | 'no' | 'u
 }
 
 class TooLong extends Error {}
-
-/** Sets keep the order of insertion; the search relies on the order of calls. */
-function restore(left: Set<number>, i: number): void {
-  const all = [...left, i].sort((a, b) => a - b)
-  left.clear()
-  for (const one of all) left.add(one)
-}
 
 /** @returns the state afterwards; `undefined`: the answer cannot have been given in this state */
 function effect({ kind, value, next, succeeded }: Operation, state: string | null): string | null | undefined {
