@@ -1,12 +1,13 @@
-import { roleClass } from '../cluster/instance.ts'
 import type { MayLaunch } from '../ports/postgres.ts'
 import { isLeader } from './lease.ts'
 import type { Ha } from './world.ts'
 
-/** Whether the server, started with its files as they are, takes writes as soon as it is up. */
+/**
+ * Whether the server, started with its files as they are, takes writes as soon as it is up. The files alone say it:
+ * a former primary that was found stopped counts as demoted, and would come up as what it was.
+ */
 export async function comesUpAsPrimary(ha: Ha): Promise<boolean> {
-  const { postgres } = ha.world
-  return roleClass(postgres.role) === 'primary' && !(await postgres.hasRecoverySignal())
+  return !ha.memory.bootstrap.active && !(await ha.world.postgres.hasRecoverySignal())
 }
 
 /**
@@ -16,7 +17,7 @@ export async function comesUpAsPrimary(ha: Ha): Promise<boolean> {
  */
 export async function permissionToLaunch(ha: Ha): Promise<MayLaunch | null> {
   const { memory, world } = ha
-  if (memory.settings.paused || memory.bootstrap.active || !(await comesUpAsPrimary(ha))) return () => true
+  if (memory.settings.paused || !(await comesUpAsPrimary(ha))) return () => true
   if (!isLeader(ha) || !(await world.fence.activate(memory.lease.until))) return null
   const guarded = world.fence.isRunning
   return () => isLeader(ha) && (!guarded || world.fence.isRunning)
