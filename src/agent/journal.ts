@@ -70,17 +70,22 @@ export class CycleJournal implements Journal {
 
   /** @param sinceMs milliseconds since 1970: records that ended before are left out */
   records(sinceMs = 0): readonly CycleRecord[] {
-    return this.#records.filter((record) => record.until >= sinceMs)
+    const ended = this.#records.filter((record) => record.until >= sinceMs)
+    return this.#entries.length === 0 ? ended : [...ended, this.#unended('unended', '')]
   }
 
   /** What is not written down yet: the agent ends. */
   close(): void {
     const last = this.#records.at(-1)
     if (this.#entries.length > 0) {
-      const at = this.#options.wallMs()
-      const entries = this.#entries
-      this.#keep({ number: this.#next, at, until: at, times: 1, rule: 'shutdown', text: 'ended', tookMs: 0, entries })
+      this.#keep(this.#unended('shutdown', 'the agent has ended'))
     } else if (last && last.until > this.#kept.at) this.#keep(last)
+  }
+
+  /** The steps since the last cycle. */
+  #unended(rule: string, text: string): CycleRecord {
+    const at = this.#options.wallMs()
+    return { number: this.#next, at, until: at, times: 1, rule, text, tookMs: 0, entries: [...this.#entries] }
   }
 
   #keep(record: CycleRecord): void {

@@ -36,4 +36,5 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Output version of the tool or of a running cluster',
     load: () => import('./commands/version.ts'),
   },
+  why: { summary: 'Tell what happened last and why', load: () => import('./commands/why.ts') },
 }

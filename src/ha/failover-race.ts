@@ -5,7 +5,7 @@ import { isNofailover } from '../cluster/tags.ts'
 import { memberNamed } from '../cluster/view.ts'
 import { isPrimary } from './facts.ts'
 import type { RacePeer, RaceRules } from './healthiest.ts'
-import { askPeers, limitation } from './peer-limits.ts'
+import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { plannedTime } from './schedule.ts'
 import { addressOf, isFailoverPossible } from './successors.ts'
 import { isQuorumMode, isSyncActive } from './sync/active.ts'
@@ -47,7 +47,7 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
         return 'no'
       }
       log.warning(`${action}: member ${candidate} is ${limit}`)
-      considered(c, member.name, limit === 'not reachable' ? 'unreachable' : 'not-allowed')
+      considered(c, member.name, verdictOf(limit))
     }
   } else if (settings.paused) return 'no'
   if (request.leader === name) {

@@ -15,6 +15,20 @@ export function limitation(peer: PeerStatus): Limitation | null {
   return null
 }
 
+/** The same for the journal. */
+export function verdictOf(limit: Limitation | null): string {
+  switch (limit) {
+    case null:
+      return 'fit'
+    case 'not reachable':
+      return 'unreachable'
+    case 'not allowed to promote':
+      return 'not-allowed'
+    case 'not watchdog capable':
+      return 'watchdog-failed'
+  }
+}
+
 /** Asks members how far they are, all at once. */
 export async function askPeers(c: Cycle, members: readonly PeerAddress[]): Promise<readonly PeerStatus[]> {
   if (members.length === 0) return []

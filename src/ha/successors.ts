@@ -5,7 +5,7 @@ import { type Member, mayBePromoted } from '../cluster/member.ts'
 import { syncMode } from '../cluster/settings.ts'
 import { isVoter } from '../cluster/sync-state.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
-import { askPeers, limitation } from './peer-limits.ts'
+import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { titleCase } from './text.ts'
 import { type Cycle, considered } from './world.ts'
@@ -61,8 +61,7 @@ function qualifies(c: Cycle, peer: PeerStatus, requiredLsn: Lsn | null): boolean
   const limit = limitation(peer)
   if (limit !== null || peer.kind === 'unreachable') {
     log.info(`Member ${peer.name} is ${limit}`)
-    const verdict = { 'not reachable': 'unreachable', 'not watchdog capable': 'watchdog-failed' }[limit as string]
-    considered(c, peer.name, verdict ?? 'not-allowed')
+    considered(c, peer.name, verdictOf(limit))
     return false
   }
   const tooFarBehind =

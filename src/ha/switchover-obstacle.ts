@@ -1,10 +1,10 @@
 import { actionName, bareAction, type FailoverRequest } from '../cluster/failover-request.ts'
 import { checkPossibility, noGoodCandidates } from '../cluster/switchover-check.ts'
 import type { ClusterView } from '../cluster/view.ts'
-import { askPeers, limitation } from './peer-limits.ts'
+import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { newCycle } from './view-loading.ts'
-import type { Ha } from './world.ts'
+import { considered, type Ha } from './world.ts'
 
 /** Why nobody could take over by this request, asking those who would (spec ha.md 12.1 rows 10 to 14). `null`: somebody could. */
 export async function switchoverObstacle(
@@ -21,5 +21,6 @@ export async function switchoverObstacle(
   const others = possible.members.filter((member) => member.name !== name)
   if (others.length < possible.members.length) return null
   const answers = await askPeers(c, others.flatMap(addressOf))
+  for (const peer of answers) considered(ha, peer.name, verdictOf(limitation(peer)))
   return answers.some((peer) => limitation(peer) === null) ? null : noGoodCandidates(action).text
 }

@@ -94,7 +94,6 @@ told('after a killed host why names the rule, the considered members and the dur
   assert.equal(code, 0)
   assert.match(stdout, new RegExp(`${from.name} tells nothing`))
   assert.match(stdout, /^ {2}Rule: promote-by-acquiring at /m)
-  process.stdout.write(stdout)
 })
 
 told('the story is still there after the agents were restarted', async () => {
