@@ -41,20 +41,21 @@ const LOGGED_TARGET_MAX = 500
 
 /** Serves one request. Returns at once where the answer is at hand; never throws. */
 export function serve(request: IncomingMessage, response: ServerResponse, service: Service, mayKeep: boolean): void {
-  const started = service.clock.now()
+  const started = service.log.isDebug === false ? null : service.clock.now()
   if (!mayKeep || !isKept(request, service)) response.shouldKeepAlive = false
-  const client = clientAddress(request.socket.remoteAddress)
+  const { remoteAddress } = request.socket
   const finish = (answer: ApiResponse): void => {
     send(request, response, answer, service)
-    logRequest(request, client, answer.status, elapsedMs(started, service.clock.now()), service)
+    if (started === null) return
+    logRequest(request, remoteAddress, answer.status, elapsedMs(started, service.clock.now()), service)
   }
   try {
     const answer = answerTo(request, response, service)
     if (answer instanceof Promise)
-      answer.then(finish, (error: unknown) => finish(failed(request, client, error, service)))
+      answer.then(finish, (error: unknown) => finish(failed(request, remoteAddress, error, service)))
     else finish(answer)
   } catch (error) {
-    finish(failed(request, client, error, service))
+    finish(failed(request, remoteAddress, error, service))
   }
 }
 
@@ -109,27 +110,39 @@ function isKept(request: IncomingMessage, { isStopping }: Service): boolean {
 
 /** What handlers see; the signal exists only for those who look at it. */
 class LiveCall implements Call {
-  readonly control: AgentControl
-  readonly clock: Clock
-  readonly log: Log
-  readonly observer: Observer
-  readonly statusText: StatusText
   readonly status: MemberStatus
-  readonly openApi: () => Promise<string | null>
   readonly #service: Service
   readonly #response: ServerResponse
   #abort: AbortController | null = null
 
   constructor(service: Service, status: MemberStatus, response: ServerResponse) {
-    this.control = service.control
-    this.clock = service.clock
-    this.log = service.log
-    this.observer = service.observer
-    this.statusText = service.statusText
-    this.openApi = service.openApi
     this.status = status
     this.#service = service
     this.#response = response
+  }
+
+  get control(): AgentControl {
+    return this.#service.control
+  }
+
+  get clock(): Clock {
+    return this.#service.clock
+  }
+
+  get log(): Log {
+    return this.#service.log
+  }
+
+  get observer(): Observer {
+    return this.#service.observer
+  }
+
+  get statusText(): StatusText {
+    return this.#service.statusText
+  }
+
+  get openApi(): () => Promise<string | null> {
+    return this.#service.openApi
   }
 
   get signal(): AbortSignal {
@@ -166,11 +179,16 @@ async function readBody(message: IncomingMessage, { readsBody }: Route): Promise
   return { kind: 'bytes', bytes: Buffer.concat(chunks) }
 }
 
-function failed(request: IncomingMessage, client: string, error: unknown, { log }: Service): ApiResponse {
+function failed(
+  request: IncomingMessage,
+  remoteAddress: string | undefined,
+  error: unknown,
+  { log }: Service,
+): ApiResponse {
   // Nobody is left to hear it.
   if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return bare(400)
   const port = request.socket?.remotePort ?? 'closed'
-  log.warning(`Exception happened during processing of request from ${client}:${port}`)
+  log.warning(`Exception happened during processing of request from ${clientAddress(remoteAddress)}:${port}`)
   log.error(`${request.method} request failed`, error)
   return errorPage(500)
 }
@@ -203,12 +221,14 @@ function send(request: IncomingMessage, response: ServerResponse, answer: ApiRes
 
 function logRequest(
   request: IncomingMessage,
-  client: string,
+  remoteAddress: string | undefined,
   status: number,
   latencyMs: number,
   { log }: Service,
 ): void {
   const target = (request.url ?? '').slice(0, LOGGED_TARGET_MAX)
   const line = `${request.method} ${target} HTTP/${request.httpVersion}`
-  log.debug(`API thread: ${client} - - "${line}" ${status} - latency: ${Math.round(latencyMs * 1000) / 1000} ms`)
+  log.debug(
+    `API thread: ${clientAddress(remoteAddress)} - - "${line}" ${status} - latency: ${Math.round(latencyMs * 1000) / 1000} ms`,
+  )
 }

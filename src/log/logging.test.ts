@@ -137,6 +137,14 @@ test('13.4 causes: a trace always, or with traceback_level DEBUG only at level D
   assert.match(debug[0] ?? '', /^DEBUG: it failed\nError: boom\n/)
 })
 
+test('13.6 who asks is told whether debug lines go anywhere', async () => {
+  const asked: (boolean | undefined)[] = []
+  await printed({ loggers: { 'patroni.postgresql': 'DEBUG' } }, (system) => {
+    for (const name of ['postgresql', 'postgresql.config', 'api']) asked.push(system.log(name).isDebug)
+  })
+  assert.deepEqual(asked, [true, true, false])
+})
+
 test('13.6 a level counts for a component and its children; names of libraries count for their counterpart', async () => {
   const loggers = { 'patroni.postgresql': 'DEBUG', 'patroni.api': 'ERROR', urllib3: 'CRITICAL', 'patroni.ha': 'NOTSET' }
   const lines = await printed({ loggers }, (system) => {

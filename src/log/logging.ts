@@ -78,7 +78,11 @@ class LoggingSystem implements Logging {
       (level: LevelName) =>
       (text: string): void =>
         this.#tell(level, name, text)
+    const isDebug = (): boolean => this.#settings.levels.of(name) <= LEVELS.DEBUG
     const log: Log = {
+      get isDebug() {
+        return isDebug()
+      },
       debug: tell('DEBUG'),
       info: tell('INFO'),
       warning: tell('WARNING'),
