@@ -107,6 +107,16 @@ test('3.3 and 9 a promotion whose lock is lost before its script ended does not 
   assert.ok(!s.did('promote'))
 })
 
+test('3.6 a crash recovery that did not help is not made a second time before the server runs again', async () => {
+  const s = new Scene().leader('b').stopped('in production')
+  Object.assign(s.server, { inRecovery: false, recoverySignal: false })
+  Object.assign(s.ha.world.postgres, { follow: async () => 'failed' })
+  const rules: string[] = []
+  for (let i = 0; i < 5; i++) rules.push((await s.cycle()).rule)
+  assert.equal(rules.filter((rule) => rule === 'single-user-recovery').length, 1)
+  assert.ok(rules.includes('start-secondary'))
+})
+
 test('3.11 the first good cycle tells the start of a server that was found running', async () => {
   const s = new Scene().leader('b')
   s.server.callbackAttempted = false
@@ -123,7 +133,7 @@ test('3.11 slots that are missing are copied from the leader, unless the store i
 test('3.12 what nobody expected ends the cycle, is told once as a bug, and the next cycle goes on', async () => {
   const s = new Scene().leader('b')
   const { postgres } = s.ha.world
-  const { syncSlots } = postgres
+  const syncSlots = postgres.syncSlots.bind(postgres)
   Object.assign(postgres, {
     syncSlots: async () => {
       throw new Error('a surprise')

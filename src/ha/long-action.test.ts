@@ -53,6 +53,18 @@ test('an action that failed and would begin again at once wakes the loop only af
   assert.deepEqual(events, ['sleep 1000', 'wake'])
 })
 
+test('an action that fails again and again is begun less and less often, until it succeeds', async () => {
+  const { actions: slot, events } = actions()
+  for (const result of [false, false, false, false, false, true, false]) {
+    const begun = slot.begin('restart', async () => result)
+    assert.ok(begun.kind === 'begun')
+    await begun.ended
+    await Promise.resolve()
+  }
+  const pauses = events.filter((event) => event.startsWith('sleep'))
+  assert.deepEqual(pauses, ['sleep 1000', 'sleep 2000', 'sleep 4000', 'sleep 8000', 'sleep 8000', 'sleep 1000'])
+})
+
 test('1.6 a cancelled action is waited for and its error is nobody else’s business', async () => {
   const { actions: slot, events } = actions()
   slot.begin('restart', async (signal) => {

@@ -21,8 +21,12 @@ interface Running {
   readonly ended: Promise<unknown>
 }
 
-/** After an action that failed the next cycle comes this much later: it would begin the same action again at once. */
+/**
+ * After an action that failed the next cycle comes this much later: it would begin the same action again at once. Each
+ * further failure of the same action doubles it.
+ */
 const PAUSE_AFTER_FAILURE_MS = 1000
+const PAUSE_MAX_MS = 8000
 
 /**
  * The one background action that may run beside the loop (spec ha.md 1.6). A second one is refused with the name of
@@ -30,6 +34,8 @@ const PAUSE_AFTER_FAILURE_MS = 1000
  */
 export class LongActions {
   #running: Running | null = null
+  /** The last action that ended, while it only ever failed. */
+  #failed = { name: '', pauseMs: 0 }
   readonly #clock: Clock
   readonly #onEnd: () => void
   readonly #onError: (name: string, error: unknown) => void
@@ -73,15 +79,18 @@ export class LongActions {
       .then((value) => {
         this.#running = null
         this.#onStep({ step: 'ended', name, tookMs: elapsedMs(since, this.#clock.now()) })
-        void this.#announceEnd(value === false)
+        void this.#announceEnd(name, value === false)
         return value
       })
     this.#running = { name, since, abort, ended }
     return { kind: 'begun', ended }
   }
 
-  async #announceEnd(failed: boolean): Promise<void> {
-    if (failed) await this.#clock.sleep(PAUSE_AFTER_FAILURE_MS, NEVER)
+  async #announceEnd(name: string, failed: boolean): Promise<void> {
+    const again = this.#failed.name === name
+    const pauseMs = again ? Math.min(2 * this.#failed.pauseMs, PAUSE_MAX_MS) : PAUSE_AFTER_FAILURE_MS
+    this.#failed = failed ? { name, pauseMs } : { name: '', pauseMs: 0 }
+    if (failed) await this.#clock.sleep(pauseMs, NEVER)
     this.#onEnd()
   }
 

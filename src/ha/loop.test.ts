@@ -48,7 +48,7 @@ test('2.2 a cycle begins every loop_wait, followers half a second after the lead
 test('2.2 a cycle that took longer than loop_wait is followed by the next one at once', async () => {
   const s = new Scene().primary()
   const { dcs } = s.ha.world
-  const { load } = dcs
+  const load = dcs.load.bind(dcs)
   Object.assign(dcs, {
     load: async (...args: Parameters<typeof load>) => {
       s.nowMs += 12_000

@@ -100,7 +100,8 @@ function startFollowing(
 ): CycleResult {
   c.memory.recovery.verifying = true
   const limitMs = timeoutMs === 0 ? null : timeoutMs
-  return beginOrBusy(c, 'restarting after failure', begun, (signal) =>
-    c.world.postgres.follow({ upstream, role, timeoutMs: limitMs, reload: false }, signal),
-  )
+  return beginOrBusy(c, 'restarting after failure', begun, async (signal) => {
+    const outcome = await c.world.postgres.follow({ upstream, role, timeoutMs: limitMs, reload: false }, signal)
+    return outcome !== 'failed'
+  })
 }

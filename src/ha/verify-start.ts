@@ -21,7 +21,8 @@ export async function verifyStart(c: Cycle): Promise<CycleResult | null> {
     await deleteLock(c, c.signal, null)
     return result('lock-removed-start-failed')
   }
-  memory.recovery.crashRecoveryDone = false
+  // Not while it is down: what did not help is not tried again and again.
+  if (postgres.isAlive()) memory.recovery.crashRecoveryDone = false
   if (divergence.state === 'done') divergence.state = 'idle'
   return null
 }

@@ -155,7 +155,7 @@ told('postgres 6.5 a rewind that needs WAL which only the archive has gets it fr
   // Otherwise the other one would get all the rest of this timeline from the archive, and nothing would diverge.
   const closed = join(archive, 'closed')
   writeFileSync(closed, '')
-  const { old, next, from } = await diverged()
+  const { old, next, from } = await diverged({ checkpointAfter: true })
   rmSync(closed)
   rmSync(join(old.dataDir, 'pg_wal', segment), { force: true })
   await old.start()
@@ -214,7 +214,7 @@ function sleeper(member: Member): number | null {
 }
 
 /** A primary that was lost with rows that nobody else has, and the one that leads now. */
-async function diverged(): Promise<{
+async function diverged({ checkpointAfter = false } = {}): Promise<{
   readonly old: Member
   readonly next: Member
   /** Where the old one's log was. */
@@ -228,6 +228,10 @@ async function diverged(): Promise<{
   assert.equal(senders.length, 1)
   signalAll(senders, 'SIGSTOP')
   await old.sql('CREATE TABLE only_here AS SELECT generate_series(1, 1000) AS id')
+  if (checkpointAfter) {
+    await old.sql('SELECT pg_switch_wal()')
+    await old.sql('CHECKPOINT')
+  }
   const from = old.logSize()
   await old.killHost()
   await until('the other one can be written to', LIMIT_MS, async () => {
