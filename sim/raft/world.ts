@@ -26,7 +26,7 @@ export interface RaftRunResult {
 }
 
 /** A group must serve its clients again so soon after the last fault. */
-const RECOVERY_MS = 40_000
+const RECOVERY_MS = 20_000
 const LOOK_MS = 2000
 
 /** A group, its clients and what happens to them, all from one seed. */
@@ -189,10 +189,11 @@ export class RaftWorld {
   /** A majority of the voters still exists: those whose disks are lost do not. */
   #canProgress(): boolean {
     const ids = new Set<NodeId>(this.members.map(({ id }) => id))
-    return this.members.some(({ replica }) => {
-      const voters = replica?.raft.log.membership.voters ?? []
-      return voters.length > 0 && voters.filter((id) => ids.has(id)).length > voters.length / 2
-    })
+    const logs = this.members.flatMap(({ replica }) => (replica ? [replica.raft.log] : []))
+    const lastTerm = (log: (typeof logs)[number]): number => log.term(log.lastIndex) ?? 0
+    const newest = logs.sort((a, b) => lastTerm(b) - lastTerm(a) || b.lastIndex - a.lastIndex)[0]
+    const voters = newest?.membership.voters ?? []
+    return voters.filter((id) => ids.has(id)).length > voters.length / 2
   }
 
   #judge(turbulentMs: number): void {

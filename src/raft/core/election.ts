@@ -58,7 +58,7 @@ function becomeLeader(state: State): void {
   state.round = 0
   const { voters, learners } = log.membership
   for (const id of [...voters, ...learners]) {
-    if (id !== options.id) state.followers.set(id, { ...newProgress(log.lastIndex + 1), active: true })
+    if (id !== options.id) state.followers.set(id, newProgress(log.lastIndex + 1))
   }
   // What earlier terms left is committed together with this entry: an entry of an older term alone never is.
   appendOwn(state, { kind: 'nothing' })

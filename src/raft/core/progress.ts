@@ -14,8 +14,8 @@ export interface Progress {
   /** Snapshot: its index, and for how many ticks it has been under way. */
   snapshotIndex: number
   snapshotTicks: number
-  /** It has been heard of since the leader last counted who is there. */
-  active: boolean
+  /** Ticks since it was heard of. */
+  silentTicks: number
   /** The latest heartbeat round that it has answered. */
   round: number
 }
@@ -32,7 +32,7 @@ export function newProgress(next: number): Progress {
     inflight: [],
     snapshotIndex: 0,
     snapshotTicks: 0,
-    active: false,
+    silentTicks: 0,
     round: 0,
   }
 }

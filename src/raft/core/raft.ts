@@ -1,12 +1,12 @@
 import { answerPreVote, answerVote, campaign, count, isDisturbance, preCampaign } from './election.ts'
 import { heardLeader, onAppend, onHeartbeat, onSnapshot } from './following.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
-import { changed, isMember, type MembershipChange, tally } from './membership.ts'
+import { changed, isMember, type MembershipChange, majority } from './membership.ts'
 import { probe } from './progress.ts'
 import { askRead, confirmReads, leadRead } from './reads.ts'
 import {
   advanceCommit,
-  ageSnapshots,
+  ageFollowers,
   appendOwn,
   broadcastAppend,
   onAccepted,
@@ -69,7 +69,11 @@ export class Raft {
       applied: log.applied,
       firstIndex: log.firstIndex,
       lastIndex: log.lastIndex,
-      followers: [...followers].map(([id, { match, active }]) => ({ id, match, active })),
+      followers: [...followers].map(([id, { match, silentTicks }]) => ({
+        id,
+        match,
+        active: silentTicks <= options.electionTicks,
+      })),
     }
   }
 
@@ -107,25 +111,21 @@ export class Raft {
     if (state.elapsed >= state.options.electionTicks) {
       state.elapsed = 0
       state.transferTo = null
-      if (!this.#hasQuorum()) {
+      if (!this.#hasQuorum(state.log.membership)) {
         becomeFollower(state, state.hardState.term, null)
         return
       }
     }
-    ageSnapshots(state)
+    ageFollowers(state)
     if (state.heartbeatElapsed >= state.options.heartbeatTicks) broadcastHeartbeat(state)
   }
 
-  /** Whether a majority was heard of since this was last asked. */
-  #hasQuorum(): boolean {
-    const { log, options, followers } = this.#state
-    const there = new Map<NodeId, boolean>([[options.id, true]])
-    for (const [id, progress] of followers) {
-      there.set(id, progress.active)
-      progress.active = false
-    }
-    // Who is being removed leads on until that is committed, by the majority of the others.
-    return tally(log.membership.voters, there) === 'won'
+  /** Whether a majority of the voters has been heard of within an election time-out. */
+  #hasQuorum({ voters }: Membership): boolean {
+    const { options, followers } = this.#state
+    const isThere = (id: NodeId): boolean =>
+      id === options.id || (followers.get(id)?.silentTicks ?? Number.POSITIVE_INFINITY) <= options.electionTicks
+    return voters.filter(isThere).length >= majority(voters.length)
   }
 
   /** A message has arrived. It may be late, doubled or out of order, and from anybody. */
@@ -141,7 +141,7 @@ export class Raft {
       return
     }
     const progress = state.followers.get(from)
-    if (progress) progress.active = true
+    if (progress) progress.silentTicks = 0
     switch (body.kind) {
       case 'pre-vote':
         answerPreVote(state, from, term, body)
@@ -217,7 +217,10 @@ export class Raft {
     }
     return this.#append(() => {
       const membership = changed(log.membership, change)
-      return typeof membership === 'string' ? membership : { kind: 'membership', membership }
+      if (typeof membership === 'string') return membership
+      // It could neither be committed nor taken back.
+      if (!this.#hasQuorum(membership)) return 'too few of the voters that would be left are there'
+      return { kind: 'membership', membership }
     })
   }
 

@@ -35,7 +35,7 @@ export function followMembership(state: State): void {
   for (const id of [...membership.voters, ...membership.learners]) {
     if (id === state.options.id || state.followers.has(id)) continue
     // It has not failed to answer yet.
-    state.followers.set(id, { ...newProgress(lastIndex), active: true })
+    state.followers.set(id, newProgress(lastIndex))
   }
 }
 
@@ -61,7 +61,7 @@ function sendAppend(state: State, to: NodeId, progress: Progress, evenEmpty: boo
 function sendSnapshot(state: State, to: NodeId, progress: Progress): false {
   const { snapshot } = state.log
   if (!snapshot) throw new Error('entries are missing and there is no snapshot of them')
-  if (!progress.active) return false
+  if (progress.silentTicks > state.options.electionTicks) return false
   send(state, to, { kind: 'snapshot', snapshot })
   snapshotSent(progress, snapshot.index)
   return false
@@ -115,8 +115,9 @@ function broadcastCommit(state: State): void {
 }
 
 /** A snapshot may have been lost on the way: the follower is asked again after a time. */
-export function ageSnapshots(state: State): void {
+export function ageFollowers(state: State): void {
   for (const progress of state.followers.values()) {
+    progress.silentTicks += 1
     if (progress.state !== 'snapshot') continue
     progress.snapshotTicks += 1
     if (progress.snapshotTicks > SNAPSHOT_PATIENCE * state.options.electionTicks) probe(progress)
