@@ -98,7 +98,7 @@ test('configuration 5.2 a renamed key counts only where the new one is absent; t
   assert.deepEqual(slots.permanentSlots, { b: {} })
 })
 
-test('configuration 5.2 a standby cluster is never synchronous; the stop limit needs synchronous mode', () => {
+test('ha 1.2 a standby cluster is never synchronous; the stop limit needs synchronous mode', () => {
   const standby = settings({
     standby_cluster: { host: 'a,b', port: 5432 },
     synchronous_mode: true,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sectionsOf, type Specification, testTitles } from './sections.ts'
+import { type Specification, sectionsOf, testTitles } from './sections.ts'
 
 /** How many numbered sections each chapter has; 0: the chapter is one section. */
 const CHAPTERS: Readonly<Record<Specification, readonly number[]>> = {
@@ -38,7 +38,6 @@ const LEFT_OUT: Readonly<Record<Specification, Readonly<Record<string, string>>>
     '11.1': 'a program for Amazon EC2 that is not part of this package',
     '11.2': 'a program for WAL-E that is not part of this package',
     '11.3': 'a client for Barman that is not part of this package',
-    '12': 'a table of what other sections say, by version',
     '14': 'faults of the reference; the better way is tested in the section where it belongs',
   },
 }

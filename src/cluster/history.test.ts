@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { clusterTimeline, parseHistory, printHistory } from './history.ts'
+import { version } from './stored.ts'
+
+const stored = (text: string) => parseHistory({ text, version: version('1'), session: null })
+
+test('ha 1.3 the timeline of a cluster is one after the last of its history; 1 for an empty one, 0 for none', () => {
+  const cases: readonly (readonly [text: string | null, timeline: number])[] = [
+    [null, 0],
+    ['[]', 1],
+    ['{}', 0],
+    ['no list', 0],
+    ['[[1,100,"why"]]', 2],
+    ['[[1,100,"why"],[4,200,"why","2026-01-02T03:04:05+00:00","b"]]', 5],
+  ]
+  for (const [text, timeline] of cases)
+    assert.equal(clusterTimeline(text === null ? null : stored(text)), timeline, String(text))
+})
+
+test('ha 18.1 records of three, four and five fields are kept as they are, what is none is passed over', () => {
+  const text = '[[1,100,"why"],[2,200,"why","2026-01-02T03:04:05+00:00"],[3,300,"why","2026-01-02T03:04:05+00:00","b"]]'
+  assert.equal(JSON.stringify(printHistory(stored(text)?.records ?? [])), text)
+  assert.deepEqual(
+    stored('[["x"],7,[2,"y","z"],[5,6,"why"]]')?.records?.map((record) => record.timeline),
+    [5],
+  )
+})
