@@ -1,5 +1,5 @@
-import type { NameSet } from '../../cluster/name-set.ts'
-import { printStandbyNames, STRICT_PLACEHOLDER } from '../../cluster/standby-names.ts'
+import { NameSet } from '../../cluster/name-set.ts'
+import { parseStandbyNames, printStandbyNames, STRICT_PLACEHOLDER } from '../../cluster/standby-names.ts'
 import { observation, walPosition } from '../facts.ts'
 import { type Cycle, did } from '../world.ts'
 
@@ -45,8 +45,8 @@ export async function noteNamesChanged(c: Cycle): Promise<void> {
   if (!seen || seen.inRecovery || seen.synchronousStandbyNames === sync.lastNames) return
   sync.lastNames = seen.synchronousStandbyNames
   sync.changedAtLsn = walPosition(seen)
-  const listed = seen.synchronousStandbyNames.toLowerCase()
-  for (const key of sync.ready) if (!listed.includes(key.split('/')[0] ?? '')) sync.ready.delete(key)
+  const listed = new NameSet(parseStandbyNames(seen.synchronousStandbyNames)?.members ?? [])
+  for (const key of sync.ready) if (!listed.has(key.split('/')[0] ?? '')) sync.ready.delete(key)
   await c.world.postgres.nudgeWal(c.signal)
   c.world.postgres.forgetObservation()
 }
