@@ -14,7 +14,7 @@ async function withDirectory(body: (directory: string) => Promise<void>): Promis
   }
 }
 
-test('5.5 what was saved is loaded, with no temporary file left and the right permissions', () =>
+test('postgres 2.15 what was saved is loaded, with no temporary file left and the right permissions', () =>
   withDirectory(async (directory) => {
     const document = { ttl: 30, postgresql: { parameters: { a: 'é' } } }
     assert.deepEqual(await loadCache(directory), { kind: 'none' })

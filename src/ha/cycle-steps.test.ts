@@ -152,7 +152,7 @@ test('3.12 after a good cycle the member key shows what is now', async () => {
   assert.match(s.keys.get('members/a') ?? '', /"xlog_location":4711/)
 })
 
-test('7.2 after a promotion one checkpoint is made, and others are told to wait for it', async () => {
+test('7.2, postgres 6.6 after a promotion one checkpoint is made, and others are told to wait for it', async () => {
   const s = new Scene().primary()
   s.ha.memory.divergence.state = 'idle'
   s.server.timeline = 2

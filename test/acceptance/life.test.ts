@@ -193,26 +193,29 @@ told('5.3 an old primary with rows that nobody else has is rewound, and only tho
   await assertLeads(cluster, next)
 })
 
-told('1.4 an agent killed and started again under a running primary leaves PostgreSQL and its clients alone', async () => {
-  const [leader] = await leaderAndOther()
-  const before = { postmaster: leader.postmasterPid(), timeline: await timeline(leader) }
-  const { writer, gap } = await whileWriting(async () => {
-    leader.signalAgent('SIGKILL')
-    await leader.agentEnd()
-    await leader.start()
-    await until(
-      'its REST server answers as primary',
-      HEAL_MS,
-      async () => (await leader.rest('GET', '/primary'))?.status === 200,
-    )
-  })
-  assert.equal(await cluster.healthy(HEAL_MS), leader)
-  assert.deepEqual({ postmaster: leader.postmasterPid(), timeline: await timeline(leader) }, before)
-  assert.ok(gap.ms < 3000, `writes stopped for ${Math.round(gap.ms)} ms`)
-  assertNothingLost(await writer.account())
-  assert.deepEqual(reigns(writer.acknowledged, 0), [leader.name])
-  await assertLeads(cluster, leader)
-})
+told(
+  '1.4 an agent killed and started again under a running primary leaves PostgreSQL and its clients alone',
+  async () => {
+    const [leader] = await leaderAndOther()
+    const before = { postmaster: leader.postmasterPid(), timeline: await timeline(leader) }
+    const { writer, gap } = await whileWriting(async () => {
+      leader.signalAgent('SIGKILL')
+      await leader.agentEnd()
+      await leader.start()
+      await until(
+        'its REST server answers as primary',
+        HEAL_MS,
+        async () => (await leader.rest('GET', '/primary'))?.status === 200,
+      )
+    })
+    assert.equal(await cluster.healthy(HEAL_MS), leader)
+    assert.deepEqual({ postmaster: leader.postmasterPid(), timeline: await timeline(leader) }, before)
+    assert.ok(gap.ms < 3000, `writes stopped for ${Math.round(gap.ms)} ms`)
+    assertNothingLost(await writer.account())
+    assert.deepEqual(reigns(writer.acknowledged, 0), [leader.name])
+    await assertLeads(cluster, leader)
+  },
+)
 
 told(
   '14.1 without the store the primary stops taking writes before its lease ends; when the store is back, so is a primary',
@@ -261,17 +264,20 @@ told('4.2 a member added while the cluster is written to is copied, streams, and
   await assertLeads(cluster, leader)
 })
 
-told('2.4 and 20 an agent that is told to end stops its PostgreSQL, and the leader gives its lock away at once', async () => {
-  const [leader] = await leaderAndOther()
-  const { writer, gap, result: exit } = await whileWriting(() => leader.stop(30_000), backElsewhere(leader))
-  assert.deepEqual(exit, { code: 0, signal: null })
-  assert.equal(leader.postmasterPid(), null)
-  const next = await cluster.healthy(HEAL_MS)
-  assertNothingLost(await writer.account())
-  assert.ok(gap.ms < 8000, `writes stopped for ${Math.round(gap.ms)} ms`)
-  await leader.start()
-  assert.equal(await cluster.healthy(HEAL_MS), next)
-})
+told(
+  '2.4 and 20 an agent that is told to end stops its PostgreSQL, and the leader gives its lock away at once',
+  async () => {
+    const [leader] = await leaderAndOther()
+    const { writer, gap, result: exit } = await whileWriting(() => leader.stop(30_000), backElsewhere(leader))
+    assert.deepEqual(exit, { code: 0, signal: null })
+    assert.equal(leader.postmasterPid(), null)
+    const next = await cluster.healthy(HEAL_MS)
+    assertNothingLost(await writer.account())
+    assert.ok(gap.ms < 8000, `writes stopped for ${Math.round(gap.ms)} ms`)
+    await leader.start()
+    assert.equal(await cluster.healthy(HEAL_MS), next)
+  },
+)
 
 told('nothing that happened here was a bug of the agent', async () => {
   assertNoBug(cluster)

@@ -69,22 +69,25 @@ told('2.1 a second member with a name that is in use ends with exit code 1 and t
   await dismiss(twin)
 })
 
-told('13.4 a wrong replication password keeps a new member out, is not shown anywhere, and can be put right', async () => {
-  const member = await cluster.addMember('wrongpass')
-  const { replication } = postgresql(member).authentication
-  const right = replication.password
-  replication.password = 'no-such-secret'
-  await member.start()
-  await until('the copy has failed', LIMIT_MS, () => /failed to bootstrap from leader 'n1'/.test(member.logSince()))
-  assert.ok(!member.logSince().includes('no-such-secret'))
-  assert.ok(!existsSync(join(member.dataDir, 'global', 'pg_control')), 'no half-made data directory is left')
-  assert.ok(member.isRunning, 'the agent goes on trying')
-  replication.password = right
-  member.writeConfig()
-  member.signalAgent('SIGHUP')
-  await cluster.healthy(LIMIT_MS)
-  await dismiss(member)
-})
+told(
+  '13.4 a wrong replication password keeps a new member out, is not shown anywhere, and can be put right',
+  async () => {
+    const member = await cluster.addMember('wrongpass')
+    const { replication } = postgresql(member).authentication
+    const right = replication.password
+    replication.password = 'no-such-secret'
+    await member.start()
+    await until('the copy has failed', LIMIT_MS, () => /failed to bootstrap from leader 'n1'/.test(member.logSince()))
+    assert.ok(!member.logSince().includes('no-such-secret'))
+    assert.ok(!existsSync(join(member.dataDir, 'global', 'pg_control')), 'no half-made data directory is left')
+    assert.ok(member.isRunning, 'the agent goes on trying')
+    replication.password = right
+    member.writeConfig()
+    member.signalAgent('SIGHUP')
+    await cluster.healthy(LIMIT_MS)
+    await dismiss(member)
+  },
+)
 
 told('3.7 a data directory that cannot be read is left alone until it can', async () => {
   const member = await joined('unreadable')

@@ -166,7 +166,7 @@ told('postgres 6.5 a rewind that needs WAL which only the archive has gets it fr
   await assertOneHistory(next)
 })
 
-told('5.3 remove_data_directory_on_rewind_failure: a failed rewind makes room for a copy', async () => {
+told('5.3, postgres 6.2 remove_data_directory_on_rewind_failure: a failed rewind makes room for a copy', async () => {
   const { old, next, from } = await diverged()
   ;(old.config['postgresql'] as ConfigDocument)['remove_data_directory_on_rewind_failure'] = true
   writeFileSync(order(old, 'fail'), '')

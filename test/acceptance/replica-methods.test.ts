@@ -34,64 +34,70 @@ before(async () => {
 
 after(() => cluster?.destroy())
 
-told('postgres 5.2 methods are tried in their order until one succeeds; keep_data keeps what is there', async () => {
-  const member = await cluster.addMember('n2')
-  const broken = script(cluster, 'broken', `mkdir -p ${member.dataDir}; touch ${member.dataDir}/half; exit 3`)
-  const second = script(cluster, 'second', `ls ${member.dataDir} > ${cluster.folder}/seen 2>/dev/null; exit 1`)
-  const copy = script(cluster, 'copy', basebackupInto(member))
-  const after = script(cluster, 'after')
-  Object.assign(postgresql(member), {
-    create_replica_methods: ['broken', 'second', 'copy', 'after'],
-    broken: { command: broken.path, keep_data: true, threshold: 10 },
-    second: { command: second.path, keep_data: true, no_params: true, threshold: '20%' },
-    copy: { command: `${copy.path} "two words"`, fast: true },
-    after: { command: after.path },
-  })
-  const log = member.logSize()
-  await member.start()
-  await cluster.healthy(LIMIT_MS)
-  const [first] = broken.calls()
-  assert.deepEqual(first?.slice(0, -1), [
-    '--keep_data=True',
-    '--threshold=10',
-    '--scope=methods',
-    '--role=replica',
-    `--datadir=${member.dataDir}`,
-  ])
-  const connstring = first?.at(-1) ?? ''
-  assert.match(connstring, new RegExp(`^--connstring=.*user=${REPLICATION.username}`))
-  assert.match(connstring, new RegExp(`port=${cluster.member('n1').pgPort}`))
-  assert.doesNotMatch(connstring, /password/)
-  assert.ok(broken.environment()['PGPASSFILE'])
-  assert.deepEqual(second.calls(), [['--threshold=20%']])
-  assert.equal(readFileSync(join(cluster.folder, 'seen'), 'utf8'), 'half\n')
-  assert.equal(copy.calls()[0]?.[0], 'two words')
-  assert.equal(copy.calls()[0]?.[1], '--fast=True')
-  assert.deepEqual(after.calls(), [], 'not needed any more')
-  assert.ok(!existsSync(join(member.dataDir, 'half')), 'removed before a method without keep_data')
-  const said = member.logSince(log)
-  assert.match(said, /Error creating replica using method broken: .* exited with code=3/)
-  assert.match(said, /Leaving data directory uncleaned/)
-  assert.match(said, /replica has been created using copy/)
-  assert.match(said, /bootstrapped from leader 'n1'/)
-})
+told(
+  'postgres 5.2 and 5.5 methods are tried in their order until one succeeds; keep_data keeps what is there',
+  async () => {
+    const member = await cluster.addMember('n2')
+    const broken = script(cluster, 'broken', `mkdir -p ${member.dataDir}; touch ${member.dataDir}/half; exit 3`)
+    const second = script(cluster, 'second', `ls ${member.dataDir} > ${cluster.folder}/seen 2>/dev/null; exit 1`)
+    const copy = script(cluster, 'copy', basebackupInto(member))
+    const after = script(cluster, 'after')
+    Object.assign(postgresql(member), {
+      create_replica_methods: ['broken', 'second', 'copy', 'after'],
+      broken: { command: broken.path, keep_data: true, threshold: 10 },
+      second: { command: second.path, keep_data: true, no_params: true, threshold: '20%' },
+      copy: { command: `${copy.path} "two words"`, fast: true },
+      after: { command: after.path },
+    })
+    const log = member.logSize()
+    await member.start()
+    await cluster.healthy(LIMIT_MS)
+    const [first] = broken.calls()
+    assert.deepEqual(first?.slice(0, -1), [
+      '--keep_data=True',
+      '--threshold=10',
+      '--scope=methods',
+      '--role=replica',
+      `--datadir=${member.dataDir}`,
+    ])
+    const connstring = first?.at(-1) ?? ''
+    assert.match(connstring, new RegExp(`^--connstring=.*user=${REPLICATION.username}`))
+    assert.match(connstring, new RegExp(`port=${cluster.member('n1').pgPort}`))
+    assert.doesNotMatch(connstring, /password/)
+    assert.ok(broken.environment()['PGPASSFILE'])
+    assert.deepEqual(second.calls(), [['--threshold=20%']])
+    assert.equal(readFileSync(join(cluster.folder, 'seen'), 'utf8'), 'half\n')
+    assert.equal(copy.calls()[0]?.[0], 'two words')
+    assert.equal(copy.calls()[0]?.[1], '--fast=True')
+    assert.deepEqual(after.calls(), [], 'not needed any more')
+    assert.ok(!existsSync(join(member.dataDir, 'half')), 'removed before a method without keep_data')
+    const said = member.logSince(log)
+    assert.match(said, /Error creating replica using method broken: .* exited with code=3/)
+    assert.match(said, /Leaving data directory uncleaned/)
+    assert.match(said, /replica has been created using copy/)
+    assert.match(said, /bootstrapped from leader 'n1'/)
+  },
+)
 
-told('4.1 clonefrom names the members that new ones are copied from, in place of the leader', async () => {
-  const source = cluster.member('n2')
-  source.config['tags'] = { clonefrom: true }
-  source.writeConfig()
-  source.signalAgent('SIGHUP')
-  await until('the tag is published', LIMIT_MS, async () => {
-    const key = await cluster.etcd.get(cluster.key('members/n2'))
-    return (JSON.parse(key ?? '{}') as { tags?: { clonefrom?: boolean } }).tags?.clonefrom === true
-  })
-  const member = await cluster.addMember('n3')
-  await member.start()
-  await cluster.healthy(LIMIT_MS)
-  assert.match(member.logSince(), /trying to bootstrap from replica 'n2'/)
-  assert.match(member.logSince(), /bootstrapped from replica 'n2'/)
-  await assertLeads(cluster, cluster.member('n1'))
-})
+told(
+  '4.1, postgres 5.1 clonefrom names the members that new ones are copied from, in place of the leader',
+  async () => {
+    const source = cluster.member('n2')
+    source.config['tags'] = { clonefrom: true }
+    source.writeConfig()
+    source.signalAgent('SIGHUP')
+    await until('the tag is published', LIMIT_MS, async () => {
+      const key = await cluster.etcd.get(cluster.key('members/n2'))
+      return (JSON.parse(key ?? '{}') as { tags?: { clonefrom?: boolean } }).tags?.clonefrom === true
+    })
+    const member = await cluster.addMember('n3')
+    await member.start()
+    await cluster.healthy(LIMIT_MS)
+    assert.match(member.logSince(), /trying to bootstrap from replica 'n2'/)
+    assert.match(member.logSince(), /bootstrapped from replica 'n2'/)
+    await assertLeads(cluster, cluster.member('n1'))
+  },
+)
 
 told(
   'postgres 5.4 basebackup takes options as a map: WAL and tablespaces elsewhere, kept apart when remade',

@@ -113,7 +113,7 @@ told('postgres 7.4 a slot that nobody wants is dropped, an ignored one is left a
 })
 
 told(
-  '18.3 the slot of an absent member is kept for member_slots_ttl, by a new leader too, and then dropped',
+  '18.3, postgres 7.9 the slot of an absent member is kept for member_slots_ttl, by a new leader too, and then dropped',
   async () => {
     const leader = await cluster.healthy(LIMIT_MS)
     const [absent, next] = others(leader)

@@ -63,19 +63,22 @@ before(async () => {
 
 after(() => cluster?.destroy())
 
-told('16.2 and 16.3 one replica becomes the synchronous standby: PostgreSQL first, then the key, then REST', async () => {
-  const leader = await cluster.healthy(HEAL_MS)
-  const key = await settled(1, 0)
-  assert.equal(key.leader, leader.name)
-  assert.equal(await names(leader), String(key.sync_standby))
-  for (const member of cluster.members.filter((one) => one !== leader)) {
-    const sync = member.name === key.sync_standby
-    assert.equal((await member.rest('GET', '/sync'))?.status, sync ? 200 : 503)
-    assert.equal((await member.rest('GET', '/async'))?.status, sync ? 503 : 200)
-  }
-  const rows = await cluster.rows()
-  assert.equal(rows.find((row) => row.name === key.sync_standby)?.role, 'sync_standby')
-})
+told(
+  '16.2 and 16.3, postgres 8.1 and 8.3 one replica becomes the synchronous standby: PostgreSQL first, then the key, then REST',
+  async () => {
+    const leader = await cluster.healthy(HEAL_MS)
+    const key = await settled(1, 0)
+    assert.equal(key.leader, leader.name)
+    assert.equal(await names(leader), String(key.sync_standby))
+    for (const member of cluster.members.filter((one) => one !== leader)) {
+      const sync = member.name === key.sync_standby
+      assert.equal((await member.rest('GET', '/sync'))?.status, sync ? 200 : 503)
+      assert.equal((await member.rest('GET', '/async'))?.status, sync ? 503 : 200)
+    }
+    const rows = await cluster.rows()
+    assert.equal(rows.find((row) => row.name === key.sync_standby)?.role, 'sync_standby')
+  },
+)
 
 told(
   '16 the host of the primary is lost: the synchronous standby takes over and no acknowledged row is missing',
@@ -91,23 +94,26 @@ told(
   },
 )
 
-told('16.5 the synchronous standby is lost: commits wait for the other one, and the key follows', async () => {
-  const leader = await cluster.healthy(HEAL_MS)
-  const { sync_standby: standby } = await settled(1, 0)
-  const lost = cluster.member(String(standby))
-  const { writer } = await whileWriting(
-    cluster,
-    () => lost.killHost(),
-    () =>
-      until('another standby is synchronous', STEP_MS, async () => {
-        const now = (await syncKey())?.sync_standby
-        return now !== standby && now !== null
-      }),
-  )
-  await lost.start()
-  assert.equal(await cluster.healthy(HEAL_MS), leader)
-  assertNothingLost(await writer.account())
-})
+told(
+  '16.5, postgres 8.5 the synchronous standby is lost: commits wait for the other one, and the key follows',
+  async () => {
+    const leader = await cluster.healthy(HEAL_MS)
+    const { sync_standby: standby } = await settled(1, 0)
+    const lost = cluster.member(String(standby))
+    const { writer } = await whileWriting(
+      cluster,
+      () => lost.killHost(),
+      () =>
+        until('another standby is synchronous', STEP_MS, async () => {
+          const now = (await syncKey())?.sync_standby
+          return now !== standby && now !== null
+        }),
+    )
+    await lost.start()
+    assert.equal(await cluster.healthy(HEAL_MS), leader)
+    assertNothingLost(await writer.account())
+  },
+)
 
 told(
   '16.4 strict: without any standby commits wait, the last standbys stay electable, and writes go on when one is back',
@@ -141,16 +147,19 @@ told('17.2 quorum commit: both replicas vote, one confirms each commit', async (
   }
 })
 
-told('17.3 quorum commit: the host of the primary is lost, and no acknowledged row is missing', async () => {
-  const leader = await cluster.healthy(HEAL_MS)
-  await settled(2, 1)
-  const { writer } = await whileWriting(cluster, () => leader.killHost(), backElsewhere(leader.name, HEAL_MS))
-  await leader.start()
-  const next = await cluster.healthy(HEAL_MS)
-  assertNothingLost(await writer.account())
-  await settled(2, 1)
-  await assertLeads(cluster, next)
-})
+told(
+  '17.3, postgres 8.6 quorum commit: the host of the primary is lost, and no acknowledged row is missing',
+  async () => {
+    const leader = await cluster.healthy(HEAL_MS)
+    await settled(2, 1)
+    const { writer } = await whileWriting(cluster, () => leader.killHost(), backElsewhere(leader.name, HEAL_MS))
+    await leader.start()
+    const next = await cluster.healthy(HEAL_MS)
+    assertNothingLost(await writer.account())
+    await settled(2, 1)
+    await assertLeads(cluster, next)
+  },
+)
 
 told('17 quorum commit: two confirmations on request, and a switchover loses nothing', async () => {
   const leader = await configure({ synchronous_node_count: 2 })

@@ -23,15 +23,19 @@ export interface Named {
 }
 
 /**
- * The sections that a title names at its head: `6.3 the old primary`, `postgres 2.8 and 2.9 settings`, `1.7 to 1.9 ...`.
- * @returns `null` where it names none, or those of another specification
+ * The sections that a title names at its head: `6.3 the old primary`, `postgres 2.8 and 2.9 settings`, `1.7 to 1.9 ...`,
+ * `18.3, postgres 7.9 slots`. Empty where it names none, or those of another specification.
  */
-export function sectionsOf(file: string, title: string): Named | null {
-  const [head, named, numbers = ''] = HEAD.exec(title) ?? []
-  if (head === undefined) return null
-  const specification = (named as Specification | undefined) ?? home(file)
-  if (specification === null) return null
-  return { specification, sections: expanded(numbers) }
+export function sectionsOf(file: string, title: string): readonly Named[] {
+  const found: Named[] = []
+  let rest = title
+  for (;;) {
+    const [head, named, numbers = ''] = HEAD.exec(rest) ?? []
+    const specification = (named as Specification | undefined) ?? (found.length === 0 ? home(file) : null)
+    if (head === undefined || specification === null) return found
+    found.push({ specification, sections: expanded(numbers) })
+    rest = rest.slice(head.length).replace(/^, (?=ha|postgres)/, '')
+  }
 }
 
 function home(file: string): Specification | null {

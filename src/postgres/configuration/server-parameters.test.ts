@@ -42,7 +42,7 @@ function computed(given: Given = {}) {
 
 const value = (name: string, given: Given = {}) => valueOf(computed(given).parameters, name)
 
-test('1.5 the command line has the enforced parameters in their order, without wal_keep_size', () => {
+test('1.5 and 2.3 the command line has the enforced parameters in their order, without wal_keep_size', () => {
   assert.equal(
     commandLineOptions(computed().parameters).join(' '),
     '--listen_addresses=0.0.0.0 --port=5432 --cluster_name=demo --wal_level=replica --hot_standby=on --max_connections=100 ' +

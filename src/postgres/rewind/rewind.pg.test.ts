@@ -52,7 +52,7 @@ async function hasNewHistory(member: TestMember): Promise<void> {
 
 const noteOf = (member: TestMember): string => join(member.root, '.data.unfinished')
 
-test('6.3 to 6.5 a diverged primary is rewound and follows; the note of the work is gone', async () => {
+test('6.1 and 6.3 to 6.5 a diverged primary is rewound and follows; the note of the work is gone', async () => {
   const { old, current } = await diverged()
   assert.ok(await old.rewind.canRewind(never))
   const local = await old.rewind.localPosition(never)

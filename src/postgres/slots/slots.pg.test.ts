@@ -68,7 +68,7 @@ after(async () => {
   for (const one of [second, first]) await one?.remove()
 })
 
-test('7.4 the leader keeps a slot for each member and drops what nobody wants, and then asks nothing more', async () => {
+test('7.2 and 7.4 the leader keeps a slot for each member and drops what nobody wants, and then asks nothing more', async () => {
   await first.ask(`SELECT pg_create_physical_replication_slot('stray', true)`)
   const of = view([seen(first, 'primary'), seen(second, 'replica'), absent('node-3')])
   assert.equal(await names(first), 'node_2,stray')
