@@ -1,5 +1,5 @@
-import { elapsedMs } from '../cluster/time.ts'
 import type { Tags } from '../cluster/tags.ts'
+import { elapsedMs } from '../cluster/time.ts'
 import { isFailsafeActive, receiveFailsafe } from '../ha/failsafe.ts'
 import { isLeader } from '../ha/lease.ts'
 import type { Loop } from '../ha/loop.ts'

@@ -1,8 +1,8 @@
 import { appendFile, mkdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '../ports/log.ts'
 import type { CycleRecord, CycleRecording } from '../ports/journal.ts'
 import { parseRecords } from '../ports/journal-records.ts'
+import type { Log } from '../ports/log.ts'
 import type { JournalKeeper } from './journal.ts'
 
 /** What happened, and what each of these cycles was told: two files, so that the long one cannot push out the short one. */

@@ -1,5 +1,5 @@
-import type { Clock, Budget } from '../ports/clock.ts'
 import { elapsedMs, type Instant, LONG_AGO } from '../cluster/time.ts'
+import type { Budget, Clock } from '../ports/clock.ts'
 import type { ObservationOutcome, Postgres } from '../ports/postgres.ts'
 
 /** How long one look may take, however short the patience of those who asked for it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { lsn } from '../cluster/lsn.ts'
 import type { JsonObject } from '../cluster/json.ts'
+import { lsn } from '../cluster/lsn.ts'
 import { viewFromKeys } from '../cluster/view.ts'
 import { ask, shown } from './testing/ask.ts'
 import { fakeAgent, HEALTHY_KEYS, keptLog, settingsFrom, statusOf, viewOf } from './testing/fake-agent.ts'

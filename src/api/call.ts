@@ -1,5 +1,5 @@
-import { later } from '../cluster/time.ts'
 import { type ClusterSettings, clusterSettings } from '../cluster/settings.ts'
+import { later } from '../cluster/time.ts'
 import type { ClusterView } from '../cluster/view.ts'
 import type { Budget, Clock } from '../ports/clock.ts'
 import type { AgentControl, MemberStatus } from '../ports/control.ts'

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import type { Json, JsonObject } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
+import { findRoute, ROUTES } from './routes.ts'
 import {
   type FakeAgent,
   fakeAgent,
@@ -17,7 +18,6 @@ import {
 } from './testing/fake-agent.ts'
 import { resolve, violations } from './testing/schema.ts'
 import { exchange, type WireAnswer, withServer } from './testing/wire.ts'
-import { findRoute, ROUTES } from './routes.ts'
 
 const FILE = new URL('../../../../docs/openapi.yaml', import.meta.url)
 const DESCRIPTION = parse(readFileSync(FILE, 'utf8')) as JsonObject

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { describe, test } from 'node:test'
-import { settle } from './testing/clocks.ts'
+import { RestServer } from './rest-server.ts'
+import { realClock, settle } from './testing/clocks.ts'
 import { fakeAgent, HEALTHY_KEYS, keptLog, restConfig, statusOf, viewOf } from './testing/fake-agent.ts'
 import { exchange, parseAnswer, readToEnd, send, withServer } from './testing/wire.ts'
-import { RestServer } from './rest-server.ts'
-import { realClock } from './testing/clocks.ts'
 
 const names = (headers: readonly (readonly [string, string])[]) => headers.map(([name]) => name)
 const DATE = /^\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT$/

@@ -8,10 +8,10 @@ import {
   requestProgress,
   statusUnknown,
 } from '../cluster/switchover-check.ts'
+import { elapsedMs, later } from '../cluster/time.ts'
 import { printTimestamp } from '../cluster/timestamp.ts'
 import { textForm } from '../cluster/values.ts'
 import { type ClusterView, lockOwner } from '../cluster/view.ts'
-import { elapsedMs, later } from '../cluster/time.ts'
 import { badRequest } from './actions.ts'
 import { parseBody } from './body.ts'
 import { type Call, freshView, type Handler, onItsOwn, settingsOf, within } from './call.ts'

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { constants } from 'node:crypto'
+import { constants, createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { RestapiConfig } from '../config/types.ts'

@@ -1,4 +1,4 @@
-import { type InstanceState, INSTANCE_STATES, parseRole, type Role } from './instance.ts'
+import { INSTANCE_STATES, type InstanceState, parseRole, type Role } from './instance.ts'
 import { isObject, type JsonObject, parseJson } from './json.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import type { Version } from './stored.ts'

@@ -1,5 +1,5 @@
-import { open, readFile, rename } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 
 /** What the guard knows of the server and its lease; the layout is that of `struct record` in fence/guard.c. */
 export interface LeaseRecord {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { later, type Instant } from '../cluster/time.ts'
+import { type Instant, later } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fence } from '../ports/fence.ts'
 import type { Log } from '../ports/log.ts'

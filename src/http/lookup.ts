@@ -1,8 +1,8 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns'
+import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { promisify } from 'node:util'
-import { later } from '../cluster/time.ts'
 import type { Instant } from '../cluster/time.ts'
+import { later } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 
 /** How host names become addresses; Node's own way where none is given. */

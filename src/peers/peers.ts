@@ -1,9 +1,9 @@
-import type { Credentials, TlsFiles } from '../config/types.ts'
-import { isObject, type JsonObject, parseJson, printJson } from '../cluster/json.ts'
 import { parseRole } from '../cluster/instance.ts'
+import { isObject, type JsonObject, parseJson, printJson } from '../cluster/json.ts'
 import { maxLsn, parseLsn, ZERO_LSN } from '../cluster/lsn.ts'
 import { parseTimeline } from '../cluster/timeline.ts'
 import { isTruthy } from '../cluster/values.ts'
+import type { Credentials, TlsFiles } from '../config/types.ts'
 import {
   createHttpClient,
   type HttpClient,
@@ -14,7 +14,7 @@ import {
 import { loadTls } from '../http/tls.ts'
 import type { Budget, Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import type { FailsafeAnswer, FailsafeBody, PeerAddress, Peers, PeerStatus } from '../ports/peers.ts'
+import type { FailsafeAnswer, FailsafeBody, PeerAddress, PeerStatus, Peers } from '../ports/peers.ts'
 
 /** How this member calls the REST servers of the others (spec rest-api.md 14.1). */
 export interface PeersOptions {

@@ -1,5 +1,5 @@
-import type { InstanceState, Role } from '../cluster/instance.ts'
 import type { FailoverRequest } from '../cluster/failover-request.ts'
+import type { InstanceState, Role } from '../cluster/instance.ts'
 import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Lsn } from '../cluster/lsn.ts'
 import type { ClusterSettings } from '../cluster/settings.ts'

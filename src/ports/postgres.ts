@@ -1,11 +1,10 @@
 import type { InstanceState, Role } from '../cluster/instance.ts'
 import type { Lsn } from '../cluster/lsn.ts'
 import type { Member } from '../cluster/member.ts'
-import type { StandbyCluster } from '../cluster/settings.ts'
+import type { ClusterSettings, StandbyCluster } from '../cluster/settings.ts'
 import type { Instant } from '../cluster/time.ts'
 import type { Timeline, TimelineSwitch } from '../cluster/timeline.ts'
 import type { ClusterView } from '../cluster/view.ts'
-import type { ClusterSettings } from '../cluster/settings.ts'
 
 /** Whom a standby follows. A member's own recovery settings are never used; a standby cluster's commands may be added. */
 export type Upstream =

@@ -1,9 +1,9 @@
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { withBudget } from './budget.ts'
 import type { LiveConnection, LiveConnector } from './connection.ts'
 import { userKeywords } from './credentials.ts'
 import { localAddress } from './local-address.ts'
-import { withBudget } from './budget.ts'
 import type { ConfigSource, ConnectionKeywords, LaunchPlan, LocalAddress } from './parts.ts'
 import type { PostmasterWatch } from './postmaster.ts'
 

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Role } from '../cluster/instance.ts'
-import { parseTimelineHistory, type Timeline, timelineHex, type TimelineSwitch } from '../cluster/timeline.ts'
+import { parseTimelineHistory, type Timeline, type TimelineSwitch, timelineHex } from '../cluster/timeline.ts'
 import { localTimestamp, printTimestamp } from '../cluster/timestamp.ts'
 import { exists } from './files.ts'
 import { dataDirectoryVersion } from './version.ts'

@@ -4,9 +4,9 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { timeline } from '../cluster/timeline.ts'
 import { leaveRoot, newCluster, type TestCluster } from '../../test/support/postgres.ts'
 import { serverOf, type TestServer } from '../../test/support/server.ts'
+import { timeline } from '../cluster/timeline.ts'
 import { signalProcess } from './process-table.ts'
 
 const never = new AbortController().signal

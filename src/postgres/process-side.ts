@@ -3,10 +3,10 @@ import type { Timeline } from '../cluster/timeline.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type {
-  MayLaunch,
   CallbackName,
   ControlData,
   FollowRequest,
+  MayLaunch,
   ObservationOutcome,
   ShutdownPositions,
   StandbyRole,
@@ -39,7 +39,7 @@ import { linuxProcessTable, signalProcess } from './process-table.ts'
 import { promoteServer } from './promote.ts'
 import { shutdownPositions } from './shutdown-positions.ts'
 import { singleUserRecovery } from './single-user.ts'
-import { type Launch, newLaunch, resolveStarting, startServer, type Startup } from './start.ts'
+import { type Launch, newLaunch, resolveStarting, type Startup, startServer } from './start.ts'
 import { checkpoint, identifyTimeline, nudgeWal, resumeReplay } from './statements.ts'
 import { stopServer } from './stop.ts'
 

@@ -81,7 +81,7 @@ told(
     )
     await until('nobody says that it is the primary', STEP_MS, async () => {
       const answers = await Promise.all(
-        cluster.members.map((member) => (member.isRunning ? member.rest('GET', '/primary') : null)),
+        cluster.members.map(async (member) => (member.isRunning ? await member.rest('GET', '/primary') : null)),
       )
       return answers.every((answer) => answer?.status !== 200)
     })

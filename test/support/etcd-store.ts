@@ -1,6 +1,6 @@
-import type { DcsTiming } from '../../src/ports/dcs.ts'
 import { createEtcd3, parseEtcdOptions } from '../../src/dcs/etcd3/index.ts'
 import type { Store, StoreMode } from '../../src/dcs/store.ts'
+import type { DcsTiming } from '../../src/ports/dcs.ts'
 import { budget, LogBook, systemClock, systemRandom } from './real.ts'
 
 export const TIMING: DcsTiming = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 3000 }

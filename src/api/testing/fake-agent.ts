@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../cluster/json.ts'
-import { ZERO_LSN, lsn } from '../../cluster/lsn.ts'
+import { lsn, ZERO_LSN } from '../../cluster/lsn.ts'
 import { clusterSettings, DEFAULT_TIMING } from '../../cluster/settings.ts'
 import { version } from '../../cluster/stored.ts'
 import type { Instant } from '../../cluster/time.ts'

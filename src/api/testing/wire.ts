@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { RestapiConfig } from '../../config/types.ts'
 import { RestServer, type StartOutcome } from '../rest-server.ts'
 import { realClock } from './clocks.ts'

@@ -1,6 +1,6 @@
-import { isTruthy, textForm } from '../../cluster/values.ts'
 import type { JsonObject } from '../../cluster/json.ts'
 import { later } from '../../cluster/time.ts'
+import { isTruthy, textForm } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -8,7 +8,6 @@ import { commandWords } from '../command-words.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { printConninfo } from '../conninfo.ts'
 import { errorText } from '../files.ts'
-import type { WorkNote } from '../unfinished-work.ts'
 import type {
   Binaries,
   CommandRunner,
@@ -18,14 +17,15 @@ import type {
   SqlConnection,
   SqlConnector,
 } from '../parts.ts'
+import type { WorkNote } from '../unfinished-work.ts'
 import { customArguments, customBootstrapOf, customMethod } from './custom.ts'
 import { runInitdb } from './initdb.ts'
 import {
   QUIET_STATEMENTS,
-  replicaUserStatements,
   RESET_STATEMENTS,
-  type Secret,
   type RoleStatements,
+  replicaUserStatements,
+  type Secret,
   superuserStatements,
 } from './roles.ts'
 import { scramSecret } from './scram.ts'

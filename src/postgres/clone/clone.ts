@@ -1,5 +1,5 @@
-import { textForm } from '../../cluster/values.ts'
 import type { ClusterSettings } from '../../cluster/settings.ts'
+import { textForm } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'

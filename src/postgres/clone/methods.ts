@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../cluster/json.ts'
+import type { ClusterSettings } from '../../cluster/settings.ts'
 import { isTruthy, textForm } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
-import type { ClusterSettings } from '../../cluster/settings.ts'
 import type { Upstream } from '../../ports/postgres.ts'
 
 /** Names of the replica methods to try, in order (spec postgres.md 5.2). A remote source brings its own. */

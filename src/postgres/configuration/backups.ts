@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { PostgresqlConfig } from '../../config/types.ts'
 import { dataDirectoryModes, errorCode, exists, fileModeFor, replaceFile } from '../files.ts'
 

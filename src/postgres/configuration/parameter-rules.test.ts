@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseVersion } from '../version.ts'
 import { areAllKnown, checkRecoverySettings, checkServerParameters } from './parameter-rules.ts'
 import { BOOLEANS, ENUMS, ENUMS_OR_BOOLEANS, INTEGERS, REALS, STRINGS } from './parameter-table.ts'
 import { parametersFrom } from './parameters.ts'
-import { parseVersion } from '../version.ts'
 
 const check = (name: string, value: string, version: string, available: readonly string[] | null = []) =>
   checkServerParameters(parametersFrom({ [name]: value }), parseVersion(version), available && new Set(available))

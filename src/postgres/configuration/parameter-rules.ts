@@ -11,7 +11,7 @@ import {
   STRINGS,
   type WordsRow,
 } from './parameter-table.ts'
-import { type Parameters, type Parameter, sortedParameters } from './parameters.ts'
+import { type Parameter, type Parameters, sortedParameters } from './parameters.ts'
 import {
   isRecoverySetting,
   RECOVERY_BOOLEANS,

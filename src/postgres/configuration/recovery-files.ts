@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PasswordFile } from '../parts.ts'
 import { dataDirectoryModes, exists, replaceFile, updateFile } from '../files.ts'
+import type { PasswordFile } from '../parts.ts'
 import { majorOf, type ServerVersion } from '../version.ts'
 import { printRecoveryFile } from './layout.ts'
 import { checkRecoverySettings } from './parameter-rules.ts'

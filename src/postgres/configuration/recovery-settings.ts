@@ -1,5 +1,5 @@
 import { slotName } from '../../cluster/slot-name.ts'
-import { parseBool, isTruthy } from '../../cluster/values.ts'
+import { isTruthy, parseBool } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
 import type { Upstream } from '../../ports/postgres.ts'
 import { printConninfo } from '../conninfo.ts'

@@ -1,6 +1,6 @@
+import { later } from '../../cluster/time.ts'
 import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { later } from '../../cluster/time.ts'
 import { modifiedAtMs, readText } from '../files.ts'
 import type { Server } from '../parts.ts'
 import { nullableText, textColumn } from '../rows.ts'
@@ -9,9 +9,9 @@ import { parseRecoveryFile } from './layout.ts'
 import { autoConfPath, mainFilePath } from './main-file.ts'
 import { type Parameters, valueOf } from './parameters.ts'
 import {
-  comparedNames,
   type CurrentRecovery,
   type CurrentSetting,
+  comparedNames,
   needsRestartByVersion,
 } from './recovery-comparison.ts'
 import { recoveryFilePath } from './recovery-files.ts'

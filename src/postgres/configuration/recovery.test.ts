@@ -8,9 +8,9 @@ import type { Config } from '../../config/types.ts'
 import type { Upstream } from '../../ports/postgres.ts'
 import { parametersFrom, sortedParameters } from './parameters.ts'
 import {
+  type CurrentSetting,
   comparedNames,
   compareRecovery,
-  type CurrentSetting,
   needsRestartByVersion,
   type ReceiverFact,
 } from './recovery-comparison.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Lsn, parseLsn, ZERO_LSN } from '../../cluster/lsn.ts'
 import { parseControlData } from '../control-data.ts'
-import { missingSegment } from './pg-rewind.ts'
 import { substituted } from './archive.ts'
+import { missingSegment } from './pg-rewind.ts'
 import { paddedLsn, recordEnd, stoppedPosition } from './position.ts'
 
 const at = (text: string): Lsn => parseLsn(text) as Lsn

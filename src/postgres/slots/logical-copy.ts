@@ -1,7 +1,7 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { later } from '../../cluster/time.ts'
 import type { Member } from '../../cluster/member.ts'
+import { later } from '../../cluster/time.ts'
 import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'

@@ -1,5 +1,5 @@
-import type { Member } from '../../cluster/member.ts'
 import { printLsn } from '../../cluster/lsn.ts'
+import type { Member } from '../../cluster/member.ts'
 import type { ClusterSettings } from '../../cluster/settings.ts'
 import { slotName } from '../../cluster/slot-name.ts'
 import { later } from '../../cluster/time.ts'
