@@ -187,6 +187,10 @@ told('5.2 remove_data_directory_on_diverged_timelines: without pg_rewind a diver
   await sleep(2500)
   const { old, next, from } = await diverged()
   await old.start()
+  // Until the histories have been compared PostgreSQL itself sees nothing wrong, and streams.
+  await until('it was made anew', LIMIT_MS, () =>
+    old.logSince(from).includes('replica has been created using basebackup'),
+  )
   assert.equal(await cluster.healthy(LIMIT_MS), next)
   const log = old.logSince(from)
   const said = log.search(/\d+ bytes of WAL on timeline \d+ from /)
