@@ -30,11 +30,13 @@ export class CycleJournal implements Journal {
   #next: number
   /** Of the first record of this run: one of an earlier run does not go on. */
   readonly #first: number
+  readonly keepsRecordings: boolean
   /** The last record as the keeper has it. */
   #kept: { number: number; at: number } = { number: 0, at: 0 }
 
   constructor(options: JournalOptions) {
     this.#options = options
+    this.keepsRecordings = options.keeper !== undefined
     this.#records = (options.earlier ?? []).slice(-options.max)
     this.#next = (this.#records.at(-1)?.number ?? 0) + 1
     this.#first = this.#next

@@ -8,6 +8,7 @@ import { publishMember } from './member-key.ts'
 import { type CycleResult, result } from './messages.ts'
 import { race } from './race.ts'
 import { recover } from './recover.ts'
+import { CycleRecorder } from './replay/recorder.ts'
 import { scheduledRestart } from './scheduled-restart.ts'
 import { stillStarting } from './starting.ts'
 import { storeOutage } from './store-outage.ts'
@@ -20,10 +21,15 @@ import { type Cycle, type Ha, holdsLock, inStore, saw } from './world.ts'
 /** One cycle: reads the cluster, decides, acts (spec ha.md 3). Runs under the mutex; never throws. */
 export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
   return ha.mutex.run(async () => {
-    const startedAt = ha.world.clock.now()
-    const outcome = await guarded(ha, signal)
+    const { journal, clock } = ha.world
+    const recorder = journal.keepsRecordings ? new CycleRecorder(ha) : null
+    const startedAt = clock.now()
+    const outcome = await guarded(recorder?.ha ?? ha, signal)
     const text = ha.memory.settings.paused ? `PAUSE: ${outcome.text}` : outcome.text
-    ha.world.journal.endCycle({ rule: outcome.rule, text, startedAt, endedAt: ha.world.clock.now() })
+    const result = { rule: outcome.rule, text }
+    const recording = recorder && { recording: () => recorder.recording(result) }
+    journal.endCycle({ ...result, startedAt, endedAt: clock.now(), ...recording })
+    recorder?.end()
     return { ...outcome, text }
   })
 }

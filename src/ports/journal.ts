@@ -39,6 +39,8 @@ export type CycleRecording = JsonObject
 
 /** Explains afterwards what the agent did and why. Never fails and never waits. */
 export interface Journal {
+  /** Everything that the world answers in a cycle is asked for at its end. */
+  readonly keepsRecordings?: boolean
   record(entry: JournalEntry): void
   /** Ends a cycle: its result and how long it took. */
   endCycle(result: {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
 import { ctl } from '../../lab/ctl.ts'
 import { until } from '../../lab/wait.ts'
+import { replayCycle } from '../../src/ha/replay/replay.ts'
+import type { CycleRecording } from '../../src/ports/journal.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
@@ -94,6 +97,23 @@ told('after a killed host why names the rule, the considered members and the dur
   assert.equal(code, 0)
   assert.match(stdout, new RegExp(`${from.name} tells nothing`))
   assert.match(stdout, /^ {2}Rule: promote-by-acquiring at /m)
+})
+
+told('every cycle that was worth keeping decides the same again when it is replayed', async () => {
+  let failovers = 0
+  const different: string[] = []
+  for (const { name, dataDir } of cluster.members) {
+    const lines = readFileSync(`${dataDir}.journal/cycles.jsonl`, 'utf8').split('\n')
+    for (const line of lines.filter((one) => one !== '')) {
+      const recording = JSON.parse(line) as CycleRecording
+      const { same, result, unanswered } = await replayCycle(recording)
+      if (result.rule === 'promote-by-acquiring') failovers += 1
+      const then = recording['result'] as { text: string }
+      if (!same) different.push(`${name}: ${then.text} -> ${result.text} (${unanswered.join(', ')})`)
+    }
+  }
+  assert.ok(failovers >= 2, `${failovers} changes of the leader`)
+  assert.deepEqual(different, [])
 })
 
 told('the story is still there after the agents were restarted', async () => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { InstanceState, Role } from '../../cluster/instance.ts'
 import { type JsonObject, printJson } from '../../cluster/json.ts'
 import { type Lsn, lsn, ZERO_LSN } from '../../cluster/lsn.ts'
@@ -21,7 +22,9 @@ import type {
   StopRequest,
 } from '../../ports/postgres.ts'
 import { createHa } from '../create.ts'
+import type { CycleRecording } from '../../ports/journal.ts'
 import { runCycle } from '../cycle.ts'
+import { replayCycle } from '../replay/replay.ts'
 import type { CycleResult } from '../messages.ts'
 import type { Ha } from '../world.ts'
 
@@ -93,6 +96,8 @@ export class Scene {
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
   }
   readonly ha: Ha
+  /** Of the last cycle. */
+  recording: CycleRecording | null = null
 
   constructor() {
     this.keys.set('initialize', SYSTEM_ID)
@@ -119,7 +124,13 @@ export class Scene {
           error: (text, cause) => this.log.push(`ERROR ${text}${cause instanceof Error ? `: ${cause.stack}` : ''}`),
           critical: (text) => this.log.push(`CRITICAL ${text}`),
         },
-        journal: { record: () => {}, endCycle: () => {} },
+        journal: {
+          keepsRecordings: true,
+          record: () => {},
+          endCycle: ({ recording }) => {
+            this.recording = recording?.() ?? null
+          },
+        },
         identity: () => ({
           connUrl: 'postgres://a:5432/postgres',
           apiUrl: 'http://a:8008/patroni',
@@ -198,6 +209,7 @@ export class Scene {
   async cycle(): Promise<CycleResult> {
     const result = await runCycle(this.ha, new AbortController().signal)
     for (let i = 0; i < 50; i++) await Promise.resolve()
+    if (this.recording !== null) await assertReplays(this.recording)
     return result
   }
 
@@ -449,4 +461,14 @@ export class Scene {
       onEvent: () => () => {},
     }
   }
+}
+
+/** Whatever a scene shows, its recording shows again, written down as text and read back. */
+async function assertReplays(recording: CycleRecording): Promise<void> {
+  const replay = await replayCycle(JSON.parse(JSON.stringify(recording)) as CycleRecording)
+  assert.deepEqual(
+    { rule: replay.result.rule, text: replay.result.text },
+    recording['result'],
+    `replayed; not answered: ${replay.unanswered.join(', ')}`,
+  )
 }
