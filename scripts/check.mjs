@@ -1,6 +1,6 @@
 // The suites behind ./check. Prints `N passed, N failed` over all of them as its last line.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -60,7 +60,7 @@ function tests(folder) {
 /** Runs test files with node:test and counts. A suite that does not end in time counts as one failure more. */
 async function runTests(files, { limit, atOnce }) {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 }
-  const directory = mkdtempSync(join(tmpdir(), 'matriarch-check-'))
+  const directory = temporaryFolder()
   const counted = join(directory, 'counts.json')
   const args = [
     '--enable-source-maps',
@@ -69,11 +69,37 @@ async function runTests(files, { limit, atOnce }) {
     `--test-reporter=${resolve('scripts/reporter.mjs')}`,
     ...files,
   ]
-  const status = await run(process.execPath, args, { MATRIARCH_TEST_COUNTS: counted }, limit)
+  const status = await run(process.execPath, args, { MATRIARCH_TEST_COUNTS: counted, TMPDIR: directory }, limit)
+  endWhatWorksIn(directory)
   const counts = existsSync(counted) ? JSON.parse(readFileSync(counted, 'utf8')) : { passed: 0, failed: 0, skipped: 0 }
-  rmSync(directory, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   if (status !== 0 && counts.failed === 0) counts.failed = 1
   return counts
+}
+
+/** Servers run as other users: open to all, as /tmp is. */
+function temporaryFolder() {
+  const directory = mkdtempSync(join(tmpdir(), 'matriarch-check-'))
+  chmodSync(directory, 0o1777)
+  return directory
+}
+
+/**
+ * Kills what a suite has left running: it was interrupted, or a test forgot it. Servers have sessions of their own, so they
+ * are known by the folder in which they work.
+ */
+function endWhatWorksIn(directory) {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(`${directory}/`)) continue
+      process.stdout.write(
+        `    left running, killed: ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}\n`,
+      )
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended, or belongs to somebody else.
+    }
+  }
 }
 
 async function runSimulation() {
