@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import type { InstanceState, Role } from '../../cluster/instance.ts'
 import { type JsonObject, printJson } from '../../cluster/json.ts'
 import { type Lsn, lsn, ZERO_LSN } from '../../cluster/lsn.ts'
@@ -454,6 +453,8 @@ export class Scene {
       rewindSource: async () => server.rewindSource,
       rewind: async () => act('rewind', { kind: 'done' }),
       singleUserRecovery: async () => act('single user recovery', 'done'),
+      isArchiving: async () => false,
+      archiveLatestCheckpoint: async () => act('archive checkpoint', true),
       syncSlots: async () => [],
       copyLogicalSlots: async () => true,
       scheduleSlotReload: () => {},
@@ -466,9 +467,7 @@ export class Scene {
 /** Whatever a scene shows, its recording shows again, written down as text and read back. */
 async function assertReplays(recording: CycleRecording): Promise<void> {
   const replay = await replayCycle(JSON.parse(JSON.stringify(recording)) as CycleRecording)
-  assert.deepEqual(
-    { rule: replay.result.rule, text: replay.result.text },
-    recording['result'],
-    `replayed; not answered: ${replay.unanswered.join(', ')}`,
-  )
+  if (replay.same) return
+  const unanswered = replay.unanswered.join(', ')
+  throw new Error(`${JSON.stringify(recording['result'])} became "${replay.result.text}"; not answered: ${unanswered}`)
 }
