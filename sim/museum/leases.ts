@@ -1,6 +1,7 @@
 import { later } from '../../src/cluster/time.ts'
 import { EMPTY_VIEW } from '../../src/cluster/view.ts'
-import { freezeHost, killAgent } from '../faults/processes.ts'
+import { beginRestart } from '../../src/ha/restart.ts'
+import { bootHost, crashHost, freezeHost, killAgent } from '../faults/processes.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario } from '../scenario.ts'
 import { STORE } from '../store/service.ts'
@@ -201,6 +202,31 @@ export const oneWayToTheStore: Scenario = {
     const back = isolate(world, leader.name)
     await stage.run(60_000)
     deaf()
+    back()
+    await stage.settled()
+  },
+}
+
+export const restartedWithoutLock: Scenario = {
+  name: 'a restart is asked of a former primary that cannot know that somebody else is the primary',
+  guard: {
+    name: 'what may take writes is launched only while its lease runs',
+    out: {
+      filters: { postgres: (postgres) => overriding(postgres, { hasRecoverySignal: () => Promise.resolve(true) }) },
+    },
+  },
+  async play(stage) {
+    const { world } = stage
+    const old = stage.leader
+    const back = isolate(world, old.name)
+    crashHost(world, old)
+    await stage.until('another one is the primary', () => stage.primary !== null && stage.primary !== old)
+    bootHost(world, old)
+    await stage.run(3000)
+    const { agent } = old
+    if (!agent) return stage.expect(false, 'the agent runs')
+    agent.process.deliver(() => void agent.ha.mutex.run(() => Promise.resolve(beginRestart(agent.ha, null))))
+    await stage.run(30_000)
     back()
     await stage.settled()
   },
