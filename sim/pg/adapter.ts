@@ -171,6 +171,14 @@ export class SimPostgres extends ServerFacts implements Postgres {
     return (await recoverAlone(this.local, signal)) ? 'done' : 'failed'
   }
 
+  isArchiving(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  archiveLatestCheckpoint(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   // -- slots, configuration
 
   syncSlots(): Promise<readonly string[]> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lsn } from '../cluster/lsn.ts'
+import { timeline } from '../cluster/timeline.ts'
 import type { StopRequest } from '../ports/postgres.ts'
 import { type DemotionMode, demote } from './demotion.ts'
 import { shutdown } from './shutdown.ts'
@@ -45,6 +46,54 @@ test('10.2 demote-cluster keeps the key and comes back as the standby leader', a
   assert.ok(!s.did('release'))
   assert.ok(s.did('renew'))
   assert.ok(s.did('start following remote as standby_leader'))
+})
+
+/** A primary that finds itself in a standby cluster. */
+async function toStandbyCluster(scene: (s: Scene) => void = () => {}): Promise<Scene> {
+  const s = new Scene().primary().config({ standby_cluster: { host: 'far' }, primary_stop_timeout: 5 })
+  scene(s)
+  assert.equal((await s.cycle()).rule, 'not-primary-following-remote')
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+  return s
+}
+
+test('10.2, postgres 6.8 demote-cluster archives the segment of its last checkpoint, however long the stop takes', async () => {
+  const limits: unknown[] = []
+  const s = await toStandbyCluster((scene) => {
+    Object.assign(scene.ha.world.postgres, {
+      isArchiving: async () => true,
+      stop: async (request: StopRequest) => {
+        limits.push(request.limitMs)
+        scene.calls.push('stop')
+        scene.server.alive = false
+        return 'stopped'
+      },
+    })
+  })
+  assert.deepEqual(limits, [null])
+  const order = s.calls.slice(s.calls.indexOf('stop')).filter((call) => /^(stop|renew|archive|start)/.test(call))
+  assert.deepEqual(order, ['stop', 'renew', 'archive checkpoint', 'start following remote as standby_leader'])
+  const without = await toStandbyCluster()
+  assert.ok(without.said('INFO Not archiving latest checkpoint WAL file. Archiving is not configured.'))
+  assert.ok(!without.did('archive'))
+})
+
+test('10.2, postgres 6.7 a graceful demotion whose history has diverged leaves the server stopped for the rewind', async () => {
+  const s = new Scene().primary().request({ leader: 'a', member: 'b' }).peer('b')
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history: [] }
+  Object.assign(s.ha.world.dcs, {
+    release: async () => {
+      s.leader('b')
+      s.calls.push('release')
+      return { kind: 'done', value: undefined }
+    },
+  })
+  await s.cycle()
+  for (let i = 0; i < 100; i++) await Promise.resolve()
+  assert.ok(s.did('release') && !s.did('start following'), s.calls.join(', '))
+  assert.equal(s.ha.memory.divergence.state, 'needed')
+  s.server.clusterState = 'shut down'
+  assert.equal((await s.cycle()).text, 'running pg_rewind from b')
 })
 
 test('10.3 a server that cannot be stopped keeps its lock, its fence and its role', async () => {

@@ -41,13 +41,15 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
   log.info(`Demoting self (${mode})`)
   did(c, 'demote', { mode })
   await requestDivergenceCheck(c, signal)
+  // Who follows by the archive alone needs all of it, and the server may take its time to hand it over.
+  const archives = mode === 'demote-cluster' && (await postgres.isArchiving(signal))
   const release = new EarlyRelease(c, manner)
   const stopBegun = world.clock.now()
   const stopped = await postgres.stop(
     {
       mode: manner.stop,
       checkpoint: manner.checkpoint,
-      limitMs: primaryStopLimitMs(settings),
+      limitMs: archives ? null : primaryStopLimitMs(settings),
       onSafePoint: () => world.fence.disable(),
       ...(manner.releases && manner.stop === 'fast'
         ? { onShutdownCheckpoint: (positions: ShutdownPositions) => release.tryNow(positions, signal) }
@@ -68,6 +70,8 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
   else forgetLease(c)
   if (manner.releases && !release.done) await release.now(previous?.previous ?? null, signal)
   if (manner.releases) await deadlineEvent(c, SUCCESSION_MS, signal, ['leader'])
+  if (archives) did(c, 'archive the shutdown checkpoint', { archived: await postgres.archiveLatestCheckpoint(signal) })
+  else if (mode === 'demote-cluster') log.info('Not archiving latest checkpoint WAL file. Archiving is not configured.')
   if (syncMode(settings) !== 'off') await setNames(c, null)
   await comeBack(c, mode, signal)
 }

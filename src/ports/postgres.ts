@@ -258,6 +258,13 @@ export interface Postgres {
   rewindSource(upstream: Upstream, signal: AbortSignal): Promise<RewindSource>
   rewind(upstream: Upstream, signal: AbortSignal): Promise<RewindOutcome>
   singleUserRecovery(signal: AbortSignal): Promise<'done' | 'failed'>
+  /** Whether this server archives its WAL, by its configuration. */
+  isArchiving(signal: AbortSignal): Promise<boolean>
+  /**
+   * Hands the segment with the last checkpoint of the stopped server to the archive: the server itself did not, the
+   * segment is not full (spec postgres.md 6.8). @returns whether it is there
+   */
+  archiveLatestCheckpoint(signal: AbortSignal): Promise<boolean>
 
   // -- slots
   /** Creates, advances and drops slots so that the server has those of spec ha.md 18.3. @returns logical slots to copy */

@@ -182,6 +182,8 @@ export async function createPostgres(
     rewindSource: (upstream, signal) => rewind.source(upstream, signal),
     rewind: (upstream, signal) => rewind.rewind(upstream, signal),
     singleUserRecovery: (signal) => server.singleUserRecovery(signal),
+    isArchiving: (signal) => rewind.isArchiving(signal),
+    archiveLatestCheckpoint: (signal) => rewind.archiveLatestCheckpoint(signal),
 
     // -- slots
     syncSlots: (view, settings, signal) => slots.sync(view, settings, signal),

@@ -25,6 +25,28 @@ export function substituted(command: string, walPath: string, fileName: string):
   return command.replace(/%(.)/g, (whole, letter: string) => replacement[letter] ?? whole)
 }
 
+/** @returns `null` where this server does not archive */
+export async function archiveCommand(deps: ArchiveDependencies, signal: AbortSignal): Promise<string | null> {
+  const value = (name: string) => configuredValue(name, deps.config(), deps.runner, deps.binaries, signal)
+  const mode = await value('archive_mode')
+  const command = await value('archive_command')
+  return ['on', 'always'].includes(mode ?? '') && command ? command : null
+}
+
+/**
+ * Archives one segment of the stopped server as it is: the one with the shutdown checkpoint, for those who follow this
+ * server by its archive only (spec postgres.md 6.8).
+ */
+export async function archiveSegment(deps: ArchiveDependencies, name: string, signal: AbortSignal): Promise<boolean> {
+  const command = await archiveCommand(deps, signal)
+  if (command === null) return false
+  const wal = await walDirectory(deps.config().postgresql.dataDir)
+  const argv = ['/bin/sh', '-c', substituted(command, wal, name)]
+  const { code, failure } = await deps.runner.run(argv, { inheritOutput: true, signal })
+  if (code !== 0) deps.log.error(`Failed to archive WAL segment ${name}: ${failure ?? `exit code ${code}`}`)
+  return code === 0
+}
+
 /**
  * Hands over the finished WAL segments that nobody has archived yet, before something may remove them: the new primary
  * may recycle its own copies without having archived them. A failure is logged, the segment stays marked.
@@ -39,10 +61,8 @@ export async function archiveReadySegments(deps: ArchiveDependencies, signal: Ab
     .filter((name) => name !== undefined)
     .sort()
   if (ready.length === 0) return
-  const value = (name: string) => configuredValue(name, config, runner, deps.binaries, signal)
-  const mode = await value('archive_mode')
-  const command = await value('archive_command')
-  if (!['on', 'always'].includes(mode ?? '') || !command) return
+  const command = await archiveCommand(deps, signal)
+  if (command === null) return
   for (const name of ready) {
     if (signal.aborted || !(await exists(join(wal, name)))) continue
     const argv = ['/bin/sh', '-c', substituted(command, wal, name)]

@@ -176,3 +176,25 @@ test('6.5 an agent killed after pg_rewind had ended: the next one sees that, and
   assert.ok(!(await exists(noteOf(old))))
   await hasNewHistory(old)
 })
+
+test('6.8 the segment with the shutdown checkpoint is archived, where anything is', async () => {
+  const archive = await mkdtemp('/tmp/mt-archive-')
+  try {
+    const only = await herd.primary('node-1', {
+      parameters: { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` },
+    })
+    await only.ask('CREATE TABLE public.t (i int)')
+    await only.server.stop({ mode: 'fast', checkpoint: false, limitMs: null }, never)
+    const segment = (await only.server.controlData(never))?.items["Latest checkpoint's REDO WAL file"] ?? ''
+    await rm(join(archive, segment), { force: true })
+    assert.equal(await only.rewind.isArchiving(never), true)
+    assert.equal(await only.rewind.archiveLatestCheckpoint(never), true)
+    assert.ok(await exists(join(archive, segment)))
+    only.change({ parameters: { archive_mode: 'off' } })
+    await only.configuration.apply({ force: true }, never)
+    assert.equal(await only.rewind.isArchiving(never), false)
+    assert.equal(await only.rewind.archiveLatestCheckpoint(never), false)
+  } finally {
+    await rm(archive, { recursive: true, force: true })
+  }
+})

@@ -10,7 +10,7 @@ import { errorText, syncDirectory } from '../files.ts'
 import type { ConnectionKeywords, InstanceMemory, Server, SqlConnector } from '../parts.ts'
 import { dataFingerprint, type WorkNote } from '../unfinished-work.ts'
 import { majorOf, type ServerVersion } from '../version.ts'
-import { archiveReadySegments } from './archive.ts'
+import { archiveCommand, archiveReadySegments, archiveSegment } from './archive.ts'
 import { hasBegunToWrite, type RewindTools, runPgRewind } from './pg-rewind.ts'
 import { paddedLsn, recordEnd, stoppedPosition } from './position.ts'
 import { createSourceQuestions } from './source.ts'
@@ -36,6 +36,8 @@ export interface Rewind {
   source(upstream: Upstream, signal: AbortSignal): Promise<RewindSource>
   rewind(upstream: Upstream, signal: AbortSignal): Promise<RewindOutcome>
   archiveReadySegments(signal: AbortSignal): Promise<void>
+  isArchiving(signal: AbortSignal): Promise<boolean>
+  archiveLatestCheckpoint(signal: AbortSignal): Promise<boolean>
 }
 
 export function createRewind(deps: RewindDependencies): Rewind {
@@ -166,5 +168,11 @@ export function createRewind(deps: RewindDependencies): Rewind {
     source: (upstream, signal) => questions.inspect(upstream, signal),
     rewind,
     archiveReadySegments: (signal) => archiveReadySegments(deps, signal),
+    isArchiving: async (signal) => (await archiveCommand(deps, signal)) !== null,
+    async archiveLatestCheckpoint(signal) {
+      const control = await deps.server().controlData(signal)
+      const segment = control?.items["Latest checkpoint's REDO WAL file"]
+      return segment !== undefined && archiveSegment(deps, segment, signal)
+    },
   }
 }
