@@ -136,7 +136,7 @@ told('6.1 primary_race_backoff: while WAL has just come in, a member waits befor
   await configure({ primary_race_backoff: null })
 })
 
-told('6.3 check_timeline: a member that knows an older timeline only does not take over', async () => {
+told('6.3 check_timeline: members on the timeline of the cluster take over as without it', async () => {
   const [leader, other] = await members()
   await configure({ check_timeline: true })
   assert.equal((await leader.rest('GET', '/config'))?.status, 200)

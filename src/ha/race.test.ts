@@ -37,3 +37,20 @@ test('6.1 a lock that is back starts the time anew', async () => {
   s.leader(null)
   assert.equal((await s.cycle()).rule, 'race-backoff')
 })
+
+test('6.3 check_timeline: who is on an older timeline than the cluster, or does not know its own, does not race', async () => {
+  const scene = (timelineOf: number | null): Scene => {
+    const s = new Scene().config({ check_timeline: true }).leader(null)
+    s.keys.set('history', '[[1,500,"no recovery target specified"]]')
+    Object.assign(s.ha.world.postgres, { identifyTimeline: async () => timelineOf })
+    return s
+  }
+  const behind = scene(1)
+  assert.equal((await behind.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(behind.said('INFO My timeline 1 is behind last known cluster timeline 2'))
+  const unknown = scene(null)
+  assert.equal((await unknown.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(unknown.said('INFO Can not figure out my timeline'))
+  const level = scene(2)
+  assert.equal((await level.cycle()).rule, 'promote-by-acquiring')
+})
