@@ -89,17 +89,31 @@ function temporaryFolder() {
  * are known by the folder in which they work.
  */
 function endWhatWorksIn(directory) {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(`${directory}/`)) continue
-      process.stdout.write(
-        `    left running, killed: ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}\n`,
-      )
-      process.kill(Number(pid), 'SIGKILL')
-    } catch {
-      // It has ended, or belongs to somebody else.
+  // An agent may start its server anew while we look: again, until there is nothing.
+  for (let left = processesIn(directory); left.length > 0; left = processesIn(directory)) {
+    for (const { pid, title } of left) {
+      process.stdout.write(`    left running, killed: ${title}\n`)
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended by itself.
+      }
     }
   }
+}
+
+function processesIn(directory) {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      if (!/^\d+$/.test(name) || !readlinkSync(`/proc/${name}/cwd`).startsWith(`${directory}/`)) return []
+      return [
+        { pid: Number(name), title: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 120) },
+      ]
+    } catch {
+      // It has ended, or belongs to somebody else.
+      return []
+    }
+  })
 }
 
 async function runSimulation() {
