@@ -89,9 +89,9 @@ function temporaryFolder() {
  * are known by the folder in which they work.
  */
 function endWhatWorksIn(directory) {
-  // An agent may start its server anew while we look: again, until there is nothing.
-  for (let left = processesIn(directory); left.length > 0; left = processesIn(directory)) {
-    for (const { pid, title } of left) {
+  // An agent may start its server anew while we look: once more, and then again.
+  for (let pass = 0; pass < 20; pass += 1) {
+    for (const { pid, title } of processesIn(directory)) {
       process.stdout.write(`    left running, killed: ${title}\n`)
       try {
         process.kill(pid, 'SIGKILL')
