@@ -29,13 +29,14 @@ export class FenceLayers implements Fence {
     return true
   }
 
-  /** A watchdog that was lost on the way, or came, is followed by the guard at once. */
+  /** A watchdog that was lost on the way is followed by the guard at once. */
   async keepAlive(leaseEnd: Instant): Promise<void> {
     const ran = this.#watchdog.isRunning
     await this.#watchdog.keepAlive(leaseEnd)
     if (this.#watchdog.isRunning) return
-    if (ran) await this.#guard.activate(leaseEnd)
-    else await this.#guard.keepAlive(leaseEnd)
+    if (!ran) await this.#guard.keepAlive(leaseEnd)
+    // Where a watchdog is required nothing takes its place: this server must not stay a primary.
+    else if (await this.#watchdog.activate(leaseEnd)) await this.#guard.activate(leaseEnd)
   }
 
   async disable(): Promise<void> {

@@ -4,6 +4,8 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { Instant } from '../cluster/time.ts'
+import type { Fence } from '../ports/fence.ts'
 import type { Log } from '../ports/log.ts'
 import { type Ioctl, systemIoctl } from './ioctl.ts'
 import { FenceLayers } from './layers.ts'
@@ -264,37 +266,57 @@ test('the system call reaches the kernel: it fills what it is given, and errors 
   assert.throws(() => ioctl(both, 0xc0045706, Buffer.alloc(4)), /ENOTTY/)
 })
 
-test('19 the lease guard stands aside while a watchdog runs, and takes over when it does not', async () => {
+function fakeGuard(): { readonly guard: Fence; readonly told: string[] } {
   const told: string[] = []
   let running = false
-  const guard = {
-    get isRunning() {
-      return running
-    },
-    isHealthy: true,
-    activate: async () => {
-      told.push('activate')
-      running = true
-      return true
-    },
-    keepAlive: async () => void told.push('alive'),
-    disable: async () => {
-      told.push('disable')
-      running = false
+  return {
+    told,
+    guard: {
+      get isRunning() {
+        return running
+      },
+      isHealthy: true,
+      activate: async () => {
+        told.push('activate')
+        running = true
+        return true
+      },
+      keepAlive: async () => void told.push('alive'),
+      disable: async () => {
+        told.push('disable')
+        running = false
+      },
     },
   }
+}
+
+const LEASE_END = 0 as Instant
+
+test('19 the lease guard stands aside while a watchdog runs, and takes over when it does not', async () => {
+  const { guard, told } = fakeGuard()
   const { watchdog, change } = setUp()
   const fence = new FenceLayers(watchdog, guard)
-  const leaseEnd = 0 as Parameters<typeof fence.activate>[0]
-  await fence.activate(leaseEnd)
-  await fence.keepAlive(leaseEnd)
+  await fence.activate(LEASE_END)
+  await fence.keepAlive(LEASE_END)
   assert.deepEqual(told.splice(0), ['disable'])
   change({ ttl: 10, safetyMargin: 5 })
-  await fence.keepAlive(leaseEnd)
+  await fence.keepAlive(LEASE_END)
   assert.equal(watchdog.isRunning, false, 'its timeout is too short now')
   assert.deepEqual(told.splice(0), ['activate'])
-  await fence.keepAlive(leaseEnd)
+  await fence.keepAlive(LEASE_END)
   assert.deepEqual(told.splice(0), ['alive'])
   await fence.disable()
   assert.equal(fence.isRunning, false)
+})
+
+test('19 nothing takes the place of a watchdog that is required', async () => {
+  const { guard, told } = fakeGuard()
+  const { watchdog, change } = setUp({ mode: 'required' })
+  const fence = new FenceLayers(watchdog, guard)
+  assert.equal(await fence.activate(LEASE_END), true)
+  change({ ttl: 10, safetyMargin: 5 })
+  await fence.keepAlive(LEASE_END)
+  assert.deepEqual(told, ['disable'])
+  assert.equal(fence.isRunning, false, 'so the next cycle tries, and gives up')
+  assert.equal(await fence.activate(LEASE_END), false)
 })
