@@ -18,8 +18,8 @@ export class Checker {
   /** Called for every change of a key, once, by the first member that applies it. */
   onChange: (change: KeyChange) => void = () => {}
   readonly #leaders = new Map<number, NodeId>()
-  /** Of everything that anybody has applied: term and text. */
-  readonly #entries = new Map<number, { readonly term: number; readonly text: string }>()
+  /** Of everything that anybody has applied. `committedIn`: the term in which it was committed, at the latest. */
+  readonly #entries = new Map<number, { readonly term: number; readonly text: string; readonly committedIn: number }>()
   readonly #images = new Map<number, string>()
   #highest = 0
 
@@ -37,11 +37,11 @@ export class Checker {
   }
 
   #checkCompleteness(member: SimMember): void {
-    const log = member.replica?.raft.log
-    if (!log) return
+    const { log, term } = member.replica?.raft ?? {}
+    if (!log || term === undefined) return
     for (let index = Math.max(log.firstIndex, this.#highest - 300); index <= this.#highest; index += 1) {
       const entry = this.#entries.get(index)
-      if (entry && log.term(index) !== entry.term) {
+      if (entry && entry.committedIn < term && log.term(index) !== entry.term) {
         throw new Violation('leader completeness', `${member.id} leads without the committed entry ${index}`)
       }
     }
@@ -52,7 +52,7 @@ export class Checker {
       const text = JSON.stringify(body)
       const known = this.#entries.get(index)
       if (!known) {
-        this.#entries.set(index, { term, text })
+        this.#entries.set(index, { term, text, committedIn: member.replica?.raft.term ?? term })
         this.committed += 1
       } else if (known.term !== term || known.text !== text) {
         throw new Violation('state machine safety', `${member.id} applies another entry ${index} than others did`)

@@ -30,6 +30,35 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       later(world, rng, 800, () => member.start())
     }
   },
+  'power cut while writing'(world, rng) {
+    for (const member of rng.shuffle(world.members).slice(0, rng.int(1, world.members.length))) {
+      member.dieAtNextWrite = true
+    }
+  },
+  /** A transfer that comes late, to several: it passes over the question whether anybody wants an election. */
+  impatience(world, rng) {
+    for (const member of rng.shuffle(world.members).slice(0, rng.int(1, 3))) {
+      world.scheduler.after(rng.exponential(rng.pick([1, 5, 300])), () => {
+        const raft = member.replica?.raft
+        if (!raft || world.isCalm || raft.leader === null) return
+        member.step({ from: raft.leader, to: member.id, term: raft.term, body: { kind: 'campaign-now' } })
+      })
+    }
+  },
+  /** The leader takes commands that reach few others, then something happens to it. */
+  'unfinished replication'(world, rng) {
+    const leader = world.leader()
+    if (!leader) return
+    const wires = world.members.filter((one) => one !== leader && rng.chance(0.7)).map(({ id }) => `${leader.id}>${id}`)
+    for (const wire of wires) world.network.cut.add(wire)
+    later(world, rng, 300, () => {
+      const what = rng.int(0, 2)
+      if (what === 0) leader.crash()
+      if (what === 1) leader.freeze(rng.between(500, 2500))
+      for (const wire of wires) world.network.cut.delete(wire)
+      later(world, rng, 500, () => leader.start())
+    })
+  },
   freeze(world, rng) {
     any(world, rng).freeze(rng.exponential(2000))
   },

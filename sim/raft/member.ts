@@ -21,7 +21,10 @@ export class SimMember {
   readonly id: NodeId
   readonly disk: Disk
   replica: Replica | null = null
-  restarts = 0
+  /** The power fails in the middle of what it writes next. */
+  dieAtNextWrite = false
+  /** Its disk is lost. */
+  isGone = false
   readonly #world: Surroundings
   /** Its clock began at another time than the others' did. */
   readonly #clockOffset: number
@@ -42,9 +45,9 @@ export class SimMember {
   }
 
   start(): void {
-    if (this.replica) return
+    if (this.replica || this.isGone) return
     this.#life += 1
-    this.restarts += 1
+    this.dieAtNextWrite = false
     const { scheduler, rng } = this.#world
     const raft = {
       id: this.id,
@@ -116,6 +119,15 @@ export class SimMember {
     if (scheduler.now < this.disk.fullUntil) {
       this.#stalled = true
       this.#after(FULL_PAUSE_MS, () => this.run(() => this.#write(ready)))
+      return
+    }
+    if (this.dieAtNextWrite) {
+      // What was sent too early arrives before that.
+      const { rng } = this.#world
+      this.#after(rng.between(0, 10), () => {
+        this.crash()
+        scheduler.after(rng.exponential(600), () => this.start())
+      })
       return
     }
     this.#after(this.disk.latency(), () =>

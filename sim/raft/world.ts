@@ -147,13 +147,16 @@ export class RaftWorld {
 
   forget(member: SimMember): void {
     member.crash()
+    member.isGone = true
     this.members = this.members.filter((one) => one !== member)
   }
 
   #disturb(): void {
     const rng = this.#rng.fork('faults')
     const kinds = rng.shuffle(Object.keys(FAULTS)).slice(0, rng.int(2, 8))
-    const pauseMs = rng.pick([300, 700, 1500, 3000])
+    // What most elections come from, beside the other faults.
+    if (rng.chance(0.6)) kinds.push('impatience', 'unfinished replication')
+    const pauseMs = rng.pick([100, 300, 700, 1500, 3000])
     const next = (): void => {
       this.scheduler.after(rng.exponential(pauseMs), () => {
         if (this.isCalm) return
@@ -178,6 +181,7 @@ export class RaftWorld {
     for (const member of this.members) {
       member.disk.fullUntil = 0
       member.disk.syncMs = 2
+      member.dieAtNextWrite = false
       member.start()
     }
     this.scheduler.after(RECOVERY_MS - 1000, () => {

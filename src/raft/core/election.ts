@@ -1,12 +1,12 @@
 import { tally } from './membership.ts'
 import { newProgress } from './progress.ts'
 import { appendOwn, broadcastAppend } from './replication.ts'
-import { becomeFollower, drawPatience, isVoter, type State, send } from './state.ts'
+import { becomeFollower, drawPatience, mayCampaign, send, type State } from './state.ts'
 import type { Body, Message, NodeId } from './types.ts'
 
 /** The follower has waited long enough for a leader. Asks first whether it could win, which disturbs nobody. */
 export function preCampaign(state: State): void {
-  if (!isVoter(state)) return
+  if (!mayCampaign(state)) return
   begin(state, 'pre-candidate')
   const { log, hardState, options } = state
   ask(state, { kind: 'pre-vote', lastIndex: log.lastIndex, lastTerm: log.lastTerm }, hardState.term + 1)
@@ -14,7 +14,7 @@ export function preCampaign(state: State): void {
 }
 
 export function campaign(state: State, transfer: boolean): void {
-  if (!isVoter(state)) return
+  if (!mayCampaign(state)) return
   const { log, options } = state
   state.hardState = { term: state.hardState.term + 1, vote: options.id }
   begin(state, 'candidate')

@@ -290,3 +290,17 @@ test('messages that come twice, late or from strangers change nothing', () => {
     assert.deepEqual(group.applied.get(id), ['0', '1', '2', '3', '4'])
   }
 })
+
+test('a leader whose removal reached nobody else is elected once more, and sees it through', () => {
+  const group = new Group([A, B])
+  group.elect(A)
+  group.cut.add(B)
+  assert.equal(group.of(A).proposeMembership({ kind: 'remove', id: A }).kind, 'accepted')
+  group.settle()
+  group.tick(30, [A])
+  group.cut.clear()
+  // B has the shorter log and cannot win; A has no vote any more by its own log.
+  group.tick(60)
+  assert.deepEqual(group.of(B).status.membership.voters, [B])
+  assert.ok(group.of(B).isLeader)
+})

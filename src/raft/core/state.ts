@@ -99,3 +99,9 @@ export function answerRead(state: State, to: NodeId, read: number, index: number
 export function isVoter(state: State): boolean {
   return state.log.membership.voters.includes(state.options.id)
 }
+
+/** Who is being removed may be needed, and may alone be able, to see that through: it campaigns until it is settled. */
+export function mayCampaign(state: State): boolean {
+  const { log, options } = state
+  return isVoter(state) || log.membershipAt(log.committed).membership.voters.includes(options.id)
+}
