@@ -1,7 +1,7 @@
 import { tally } from './membership.ts'
 import { newProgress } from './progress.ts'
 import { appendOwn, broadcastAppend } from './replication.ts'
-import { becomeFollower, drawPatience, mayCampaign, send, type State } from './state.ts'
+import { becomeFollower, drawPatience, mayCampaign, type State, send } from './state.ts'
 import type { Body, Message, NodeId } from './types.ts'
 
 /** The follower has waited long enough for a leader. Asks first whether it could win, which disturbs nobody. */

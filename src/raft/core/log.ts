@@ -154,6 +154,12 @@ export class RaftLog {
     return this.#memberships.findLast((one) => one.index <= index) ?? { index: 0, membership: NOBODY }
   }
 
+  /** The one in force at `index`, and all that came later. */
+  membershipsSince(index: number): Membership[] {
+    const later = this.#memberships.filter((one) => one.index > index)
+    return [this.membershipAt(index), ...later].map(({ membership }) => membership)
+  }
+
   get fresh(): Snapshot | null {
     return this.#fresh
   }

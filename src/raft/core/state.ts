@@ -100,8 +100,10 @@ export function isVoter(state: State): boolean {
   return state.log.membership.voters.includes(state.options.id)
 }
 
-/** Who is being removed may be needed, and may alone be able, to see that through: it campaigns until it is settled. */
-export function mayCampaign(state: State): boolean {
-  const { log, options } = state
-  return isVoter(state) || log.membershipAt(log.committed).membership.voters.includes(options.id)
+/**
+ * Who is being removed may be needed, and may alone be able, to see that through: it campaigns until it is settled, as
+ * far as it knows. How much is committed is not on its disk, so that any membership since then may be the one.
+ */
+export function mayCampaign({ log, options }: State): boolean {
+  return log.membershipsSince(log.committed).some(({ voters }) => voters.includes(options.id))
 }
