@@ -93,7 +93,9 @@ told('postgres 9.1 a primary that crashed and cannot be started again is told as
   leader.killPostmaster()
   await until('the other one leads', LIMIT_MS, async () => (await cluster.leader()) === next)
   assert.deepEqual(withoutReload(await eventually(leader.name, seen + 1, seen)), ['on_role_change demoted'])
-  assert.match(leader.logSince(), /removed leader key after trying and failing to start postgres/)
+  await until('it is told', LIMIT_MS, () =>
+    /removed leader key after trying and failing to start postgres/.test(leader.logSince()),
+  )
   await leader.stop(LIMIT_MS)
   rmSync(broken(leader))
   await leader.start()
@@ -114,7 +116,7 @@ told('postgres 9.2 a callback that still runs, and all it started, is ended when
   }
   const sleeping = processTree(leader.agentPid ?? 0).filter((pid) => processTitle(pid) === 'sleep 3600')
   await until('only the second one is left', LIMIT_MS, () => sleeping.length <= 2)
-  assert.match(leader.logSince(), /Killed .*slow.sh.* because it was still running/)
+  await until('it is told', LIMIT_MS, () => /Killed .*slow.sh.* because it was still running/.test(leader.logSince()))
   signalAll(sleeping, 'SIGKILL')
   assertNoBug(cluster)
 })

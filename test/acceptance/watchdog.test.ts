@@ -46,7 +46,9 @@ told('19 the primary feeds its watchdog at each renewal, the replica leaves its 
   const leader = await cluster.healthy(LIMIT_MS)
   await until('it was fed', LIMIT_MS, () => /^Ctimeout=15\n1{2,}$/.test(heard(leader)))
   assert.equal(heard(other(leader)), '')
-  assert.match(leader.logSince(), /INFO: .*activated with 15 second timeout, timing slack 14 seconds/)
+  await until('it is told', LIMIT_MS, () =>
+    /INFO: .*activated with 15 second timeout, timing slack 14 seconds/.test(leader.logSince()),
+  )
   assert.doesNotMatch(leader.logSince(), /Lease guard started/, 'the lease guard stands aside')
 })
 
@@ -54,7 +56,9 @@ told('19 another ttl is another timeout, at the next renewal', async () => {
   const leader = await cluster.healthy(LIMIT_MS)
   assert.equal((await leader.rest('PATCH', '/config', { ttl: 25 }))?.status, 200)
   await until('the timeout is longer', LIMIT_MS, () => heard(leader).includes('Ctimeout=20\n1'))
-  assert.match(leader.logSince(), /updated with 20 second timeout, timing slack 19 seconds/)
+  await until('it is told', LIMIT_MS, () =>
+    /updated with 20 second timeout, timing slack 19 seconds/.test(leader.logSince()),
+  )
 })
 
 told('19 pause switches the watchdog off, resume on again', async () => {
@@ -105,7 +109,9 @@ told('7.3 a primary whose watchdog cannot be switched on any more gives up', asy
   renameSync(device(leader), `${device(leader)}.away`)
   assert.equal((await ctl(cluster, ['resume', cluster.scope])).code, 0)
   await until('the other leads', LIMIT_MS, async () => (await next.rest('GET', '/primary'))?.status === 200)
-  assert.match(leader.logSince(), /Demoting self because watchdog could not be activated/)
+  await until('it is told', LIMIT_MS, () =>
+    /Demoting self because watchdog could not be activated/.test(leader.logSince()),
+  )
   renameSync(`${device(leader)}.away`, device(leader))
   assert.equal(await cluster.healthy(LIMIT_MS), next)
 })
