@@ -17,6 +17,7 @@ const PROGRAMS = [
   { entry: 'lab/demo/main.ts', file: '.build/tools/demo.cjs' },
   { entry: 'bench/main.ts', file: '.build/tools/bench.cjs' },
   { entry: 'sim/main.ts', file: '.build/tools/sim.mjs', format: 'es' },
+  { entry: 'sim/raft/main.ts', file: '.build/tools/sim-raft.mjs', format: 'es' },
 ]
 
 /**
