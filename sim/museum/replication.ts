@@ -123,6 +123,43 @@ export const standbyReconnects: Scenario = {
   },
 }
 
+export const candidateMissedCommits: Scenario = {
+  name: 'the candidate of a switchover is away while others confirm commits, and comes back when the lock is free',
+  members: ['a', 'b', 'c'],
+  config: { synchronous_mode: 'quorum' },
+  guard: {
+    name: 'the candidate counts votes as everybody does',
+    out: {
+      filters: {
+        peers: (peers, host) =>
+          overriding(peers, {
+            statuses: async (members, budget) =>
+              (await peers.statuses(members, budget)).map((answer) =>
+                answer.kind === 'reachable' && answer.inRecovery && !host.server.isWritable
+                  ? { ...answer, lsn: lsn(1) }
+                  : answer,
+              ),
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader } = stage
+    await stage.until('both vote', () => syncVoters(stage).length === 2)
+    const [candidate] = stage.standbys
+    if (!candidate) return
+    leader.server.disk.factor = 100
+    requestSwitchover(world, leader, candidate)
+    await stage.run(60)
+    crashHost(world, candidate)
+    await stage.until('the lock is free', () => stage.holder === undefined, 120_000)
+    bootHost(world, candidate)
+    await stage.run(20_000)
+    leader.server.disk.factor = 1
+    await stage.settled()
+  },
+}
+
 function syncVoters(stage: Stage): readonly string[] {
   return viewFromKeys(stage.world.store.tree.keys).sync.voters
 }

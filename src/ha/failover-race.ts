@@ -8,7 +8,7 @@ import type { RacePeer, RaceRules } from './healthiest.ts'
 import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { plannedTime } from './schedule.ts'
 import { addressOf, isFailoverPossible } from './successors.ts'
-import { isQuorumMode, isSyncActive } from './sync/active.ts'
+import { isQuorumActive, isQuorumMode, isSyncActive } from './sync/active.ts'
 import { type Cycle, considered, inStore } from './world.ts'
 
 /** A request whose time has come. One that is planned for later does not steer a race that begins before. */
@@ -29,7 +29,7 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
   if (!request) return 'continue'
   const action = actionName(request)
   const { candidate } = request
-  if (candidate === name) return 'yes'
+  if (candidate === name) return asCandidate(c, request, race)
   const member = memberNamed(view, candidate)
   if (candidate !== null) {
     if (settings.paused && !member && (await isPrimary(c))) {
@@ -58,6 +58,22 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
     .filter((one) => !isSyncActive(c) || isVoter(view.sync, one.name))
   const peers = others.map((one) => ({ address: addressOf(one)[0] ?? null, nofailover: isNofailover(one.data.tags) }))
   return (await race(c, peers, { checkLag: false, formerLeader: request.leader })) ? 'yes' : 'no'
+}
+
+/**
+ * The named candidate takes the lock unasked, unless votes count: between the request and now it may have been away,
+ * and others may have confirmed commits that it does not have. An order without `leader` is the operator's risk.
+ */
+async function asCandidate(c: Cycle, request: FailoverRequest, race: Race): Promise<'yes' | 'continue'> {
+  if (c.settings.paused || request.leader === null || !isQuorumActive(c)) return 'yes'
+  const peers = c.view.members.map((one) => ({
+    address: addressOf(one)[0] ?? null,
+    nofailover: isNofailover(one.data.tags),
+  }))
+  if (await race(c, peers, { checkLag: false, formerLeader: request.leader })) return 'yes'
+  c.world.log.warning('switchover: too few members confirm that I have every commit, anybody may take over now')
+  await cleanRequest(c)
+  return 'continue'
 }
 
 /** Blanks the request, if it is still the one that was read. */
