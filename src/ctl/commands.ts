@@ -24,6 +24,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/promote-cluster.ts'),
   },
   query: { summary: 'Query a PostgreSQL member of the cluster', load: () => import('./commands/query.ts') },
+  raft: { summary: 'Show or change the embedded Raft group', load: () => import('./commands/raft.ts') },
   reinit: { summary: 'Reinitialize cluster member', load: () => import('./commands/reinit.ts') },
   reload: { summary: 'Reload cluster member configuration', load: () => import('./commands/reload.ts') },
   remove: { summary: 'Remove cluster from the store', load: () => import('./commands/remove.ts') },

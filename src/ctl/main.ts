@@ -7,6 +7,7 @@ import { systemRandom } from '../system/random.ts'
 import type { CtlConfiguration } from './configuration.ts'
 import { httpMemberApi } from './member-api.ts'
 import { runProgram } from './program.ts'
+import { openRaftGroup } from './raft-group.ts'
 import type { Keywords } from './sql/client.ts'
 import { openStores } from './stores.ts'
 import { processTerminal } from './term/process-terminal.ts'
@@ -58,6 +59,8 @@ function main(): void {
     stores: (config: CtlConfiguration, log: Log) =>
       openStores(config, log, { clock: systemClock, random: systemRandom, version: VERSION }),
     members: ({ rest }: CtlConfiguration) => httpMemberApi(rest, systemClock, VERSION, interrupted.signal),
+    raft: (config: CtlConfiguration, log: Log) =>
+      openRaftGroup(config, log, { clock: systemClock, random: systemRandom }),
   }
   // Kept connections and an open standard input must not keep the tool alive.
   void runProgram(world, process.argv.slice(2)).then((code) => process.exit(code))

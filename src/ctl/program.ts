@@ -7,7 +7,7 @@ import { COMMANDS } from './commands.ts'
 import { type CtlConfiguration, loadConfiguration } from './configuration.ts'
 import { ctlLog, logLevel } from './ctl-log.ts'
 import { Aborted, CtlError, messageOf, UsageError } from './errors.ts'
-import type { MemberApi, Session, Stores } from './session.ts'
+import type { MemberApi, RaftGroup, Session, Stores } from './session.ts'
 
 /** What the tool runs in: a session without its configuration. */
 export interface World
@@ -19,6 +19,7 @@ export interface World
   readonly files?: ConfigFiles
   stores(config: CtlConfiguration, log: Log): Stores
   members(config: CtlConfiguration): MemberApi
+  raft(config: CtlConfiguration, log: Log): RaftGroup
 }
 
 const GLOBAL_OPTIONS = {
@@ -95,6 +96,7 @@ function openSession(world: World, config: CtlConfiguration, noteFailure: () => 
   )
   let stores: Stores | null = null
   let members: MemberApi | null = null
+  let raft: RaftGroup | null = null
   return {
     ...world,
     config,
@@ -109,6 +111,10 @@ function openSession(world: World, config: CtlConfiguration, noteFailure: () => 
     get members() {
       members ??= world.members(config)
       return members
+    },
+    get raft() {
+      raft ??= world.raft(config, log)
+      return raft
     },
   }
 }

@@ -19,6 +19,7 @@ export interface Session {
   readonly log: Log
   readonly stores: Stores
   readonly members: MemberApi
+  readonly raft: RaftGroup
   readonly sql: SqlClient
   /** Aborts when the operator presses Ctrl-C. */
   readonly signal: AbortSignal
@@ -65,4 +66,40 @@ export type MemberAnswer =
 /** The REST servers of members (spec ctl.md 2.6). Never rejects. */
 export interface MemberApi {
   call(apiUrl: string, request: MemberCall): Promise<MemberAnswer>
+}
+
+export interface RaftMember {
+  readonly address: string
+  readonly isVoter: boolean
+  readonly isLeader: boolean
+  readonly isThere: boolean
+  /** How much of the log it has; `null`: not known to the one who was asked. */
+  readonly match: number | null
+}
+
+export interface RaftStatus {
+  /** Who tells this, and as what. */
+  readonly self: string
+  readonly role: string
+  readonly leader: string | null
+  readonly term: number
+  readonly committed: number
+  readonly applied: number
+  readonly logLength: number
+  readonly members: readonly RaftMember[]
+}
+
+/** `under way`: begun, or done. `not now`: worth trying again. */
+export type RaftAnswer =
+  | { readonly kind: 'under way' }
+  | { readonly kind: 'not now'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+/**
+ * The embedded Raft group.
+ * @throws {CtlError} when there is none, or nobody in it answers
+ */
+export interface RaftGroup {
+  status(budget: Budget): Promise<RaftStatus>
+  change(action: 'add' | 'remove' | 'transfer', address: string, budget: Budget): Promise<RaftAnswer>
 }

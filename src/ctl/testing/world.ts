@@ -5,8 +5,9 @@ import type { Instant } from '../../cluster/time.ts'
 import { type ClusterView, viewFromKeys } from '../../cluster/view.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { DONE, type StoreOutcome } from '../../ports/dcs.ts'
+import { CtlError } from '../errors.ts'
 import { runProgram, type World } from '../program.ts'
-import type { MemberAnswer, MemberCall } from '../session.ts'
+import type { MemberAnswer, MemberCall, RaftGroup } from '../session.ts'
 import type { Keywords, SqlClient } from '../sql/client.ts'
 import type { TemporaryFile } from '../term/tools.ts'
 
@@ -39,6 +40,8 @@ export interface TestWorld {
   onWrite: () => void
   /** Answers connections to PostgreSQL. */
   connect: (keywords: Keywords) => Awaited<ReturnType<SqlClient['connect']>>
+  /** The embedded Raft group. */
+  raft: RaftGroup
   readonly sent: Sent[]
   readonly paged: string[]
   /** What was written into the store. */
@@ -76,6 +79,10 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
     onWait: () => {},
     onWrite: () => {},
     connect: () => ({ kind: 'failed', sqlState: null, message: 'connect ECONNREFUSED' }),
+    raft: {
+      status: () => Promise.reject(new CtlError('no group')),
+      change: () => Promise.reject(new CtlError('no group')),
+    },
     sent: [],
     paged: [],
     written: [],
@@ -170,6 +177,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
       },
     }),
     sql: { connect: async (keywords) => test.connect(keywords) },
+    raft: () => test.raft,
     members: () => ({
       call: async (apiUrl, { method, endpoint, body }: MemberCall) => {
         const url = endpoint === null ? apiUrl : new URL(`/${endpoint}`, apiUrl).href
