@@ -32,11 +32,28 @@ export async function main(argv: readonly string[]): Promise<number> {
       return validate(read)
     case 'sample':
     case 'generate':
-      process.stderr.write('matriarch: --generate-config and --generate-sample-config are not available yet\n')
-      return 2
+      return generated(read)
+    case 'explain': {
+      const { explain } = await import('./explain.ts')
+      return explain(read.configPath)
+    }
+    case 'schema': {
+      const { configurationSchema } = await import('../config/validation/schema.ts')
+      process.stdout.write(`${JSON.stringify(configurationSchema(), null, 2)}\n`)
+      return 0
+    }
     case 'run':
       return run(read)
+    case 'raft-controller': {
+      const { runController } = await import('./raft-controller.ts')
+      return runController(read.configPath)
+    }
   }
+}
+
+async function generated(args: Arguments): Promise<number> {
+  const { generateConfiguration } = await import('./generate.ts')
+  return generateConfiguration(args)
 }
 
 async function validate(args: Arguments): Promise<number> {

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../../cluster/json.ts'
 import { parseBool, parseInteger, parseReal, textForm } from '../../cluster/values.ts'
+import { described, schemaOf } from './json-schema.ts'
 import type { World } from './world.ts'
 
 /** Everything a check may look at besides the value. */
@@ -39,15 +40,13 @@ export const missing = (path: readonly string[]): Issue => ({
   kind: 'value',
 })
 
-const typed =
-  (fits: (value: Json) => boolean, name: string): Check =>
-  (value) =>
-    fits(value) ? [] : [issue(value, `is not ${name}`, 'type')]
+const typed = (fits: (value: Json) => boolean, name: string, type: string): Check =>
+  described((value) => (fits(value) ? [] : [issue(value, `is not ${name}`, 'type')]), { type })
 
-export const string = typed((value) => typeof value === 'string', 'a string')
-export const boolean = typed((value) => typeof value === 'boolean', 'a boolean')
-export const integer = typed((value) => Number.isInteger(value) || typeof value === 'boolean', 'an integer')
-export const dictionary = typed(isObject, 'a dictionary')
+export const string = typed((value) => typeof value === 'string', 'a string', 'string')
+export const boolean = typed((value) => typeof value === 'boolean', 'a boolean', 'boolean')
+export const integer = typed((value) => Number.isInteger(value) || typeof value === 'boolean', 'an integer', 'integer')
+export const dictionary = typed(isObject, 'a dictionary', 'object')
 
 /** A value that reads as an integer from `least` to `most`; `strict`: it must be one. */
 export function whole(
@@ -55,76 +54,94 @@ export function whole(
   most = Number.POSITIVE_INFINITY,
   { strict = false, unit }: { readonly strict?: boolean; readonly unit?: string } = {},
 ): Check {
-  return (value) => {
+  const range = { minimum: least, ...(Number.isFinite(most) ? { maximum: most } : {}) }
+  const schema = strict ? { type: 'integer', ...range } : { type: ['integer', 'number', 'string'], ...range }
+  return described((value) => {
     if (strict && !Number.isInteger(value)) return [issue(value, 'is not an integer', 'type')]
     const parsed = parseInteger(value, unit)
     return parsed !== undefined && parsed >= least && parsed <= most ? [] : wrong(value)
-  }
+  }, schema)
 }
 
 export function real(accepts: (value: number) => boolean): Check {
-  return (value) => {
-    const parsed = parseReal(value)
-    return parsed !== undefined && accepts(parsed) ? [] : wrong(value)
-  }
+  return described(
+    (value) => {
+      const parsed = parseReal(value)
+      return parsed !== undefined && accepts(parsed) ? [] : wrong(value)
+    },
+    { type: ['number', 'string'] },
+  )
 }
 
 export function oneOf(words: readonly string[], { anyCase = false } = {}): Check {
-  return (value) => {
+  const schema = anyCase ? { type: 'string', examples: words } : { enum: words }
+  return described((value) => {
     if (typeof value !== 'string') return [issue(value, 'is not a string', 'type')]
     const given = anyCase ? value.toLowerCase() : value
     return words.some((word) => (anyCase ? word.toLowerCase() : word) === given) ? [] : wrong(value)
-  }
+  }, schema)
 }
 
 /** Text that must hold; `accepts` sees text only. */
 export function text(accepts: (value: string) => string | null): Check {
-  return (value) => {
-    if (typeof value !== 'string') return [issue(value, 'is not a string', 'type')]
-    const complaint = accepts(value)
-    return complaint === null ? [] : wrong(value, complaint)
-  }
+  return described(
+    (value) => {
+      if (typeof value !== 'string') return [issue(value, 'is not a string', 'type')]
+      const complaint = accepts(value)
+      return complaint === null ? [] : wrong(value, complaint)
+    },
+    { type: 'string' },
+  )
 }
 
-export const booleanLike =
-  (complaint: string, ...words: readonly string[]): Check =>
-  (value) =>
-    parseBool(value) !== undefined || words.includes(textForm(value).toLowerCase()) ? [] : wrong(value, complaint)
+export const booleanLike = (complaint: string, ...words: readonly string[]): Check =>
+  described(
+    (value) =>
+      parseBool(value) !== undefined || words.includes(textForm(value).toLowerCase()) ? [] : wrong(value, complaint),
+    { type: ['boolean', 'string', 'integer'], examples: ['on', 'off', ...words] },
+  )
 
 export function list(item: Check, typeName = 'a list', emptyIsFine = false): Check {
-  return async (value, context) => {
+  const schema = { type: 'array', items: schemaOf(item), ...(emptyIsFine ? {} : { minItems: 1 }) }
+  return described(async (value, context) => {
     if (!Array.isArray(value)) return [issue(value, `is not ${typeName}`, 'type')]
     if (value.length === 0 && !emptyIsFine) return [issue(value, 'is an empty list')]
     const found: Issue[] = []
     for (const [i, one] of (value as readonly Json[]).entries())
       found.push(...(await item(one, context)).map((problem) => below(String(i), problem)))
     return found
-  }
+  }, schema)
 }
 
 /** Any of the alternatives. Errors in a value say more than errors of type, so they hide the latter. */
 export function either(...alternatives: readonly Check[]): Check {
-  return async (value, context) => {
-    const answers: (readonly Issue[])[] = []
-    for (const check of alternatives) {
-      const answer = await check(value, context)
-      if (answer.length === 0) return []
-      answers.push(answer)
-    }
-    const specific = answers.filter((answer) => !answer.every((one) => one.kind === 'type'))
-    return (specific.length > 0 ? specific : answers).flat()
-  }
+  return described(
+    async (value, context) => {
+      const answers: (readonly Issue[])[] = []
+      for (const check of alternatives) {
+        const answer = await check(value, context)
+        if (answer.length === 0) return []
+        answers.push(answer)
+      }
+      const specific = answers.filter((answer) => !answer.every((one) => one.kind === 'type'))
+      return (specific.length > 0 ? specific : answers).flat()
+    },
+    { anyOf: alternatives.map(schemaOf) },
+  )
 }
 
 /** All of the checks, until one complains. */
 export function both(...checks: readonly Check[]): Check {
-  return async (value, context) => {
-    for (const check of checks) {
-      const answer = await check(value, context)
-      if (answer.length > 0) return answer
-    }
-    return []
-  }
+  return described(
+    async (value, context) => {
+      for (const check of checks) {
+        const answer = await check(value, context)
+        if (answer.length > 0) return answer
+      }
+      return []
+    },
+    { allOf: checks.map(schemaOf) },
+  )
 }
 
 export interface Key {
@@ -136,21 +153,38 @@ export interface Key {
 
 /** A mapping with known keys; others pass. `anyOf`: at least one of these keys must be there. */
 export function mapping(keys: Readonly<Record<string, Key | Check>>, anyOf: readonly string[] = []): Check {
-  return async (value, context) => {
-    if (!isObject(value)) return [issue(value, 'is not a dictionary', 'type')]
-    const noneOf = anyOf.length > 0 && !anyOf.some((key) => key in value)
-    const found: Issue[] = []
-    for (const [name, entry] of Object.entries(keys)) {
-      const key: Key = typeof entry === 'function' ? { check: entry } : entry
-      const present = value[name]
-      if (present !== undefined || key.always) {
-        const answer = await key.check(present ?? '', context)
-        found.push(...answer.map((problem) => below(name, problem)))
-      } else if (key.mandatory || (noneOf && anyOf.includes(name))) {
-        found.push(missing([name]))
+  return described(
+    async (value, context) => {
+      if (!isObject(value)) return [issue(value, 'is not a dictionary', 'type')]
+      const noneOf = anyOf.length > 0 && !anyOf.some((key) => key in value)
+      const found: Issue[] = []
+      for (const [name, entry] of Object.entries(keys)) {
+        const key: Key = typeof entry === 'function' ? { check: entry } : entry
+        const present = value[name]
+        if (present !== undefined || key.always) {
+          const answer = await key.check(present ?? '', context)
+          found.push(...answer.map((problem) => below(name, problem)))
+        } else if (key.mandatory || (noneOf && anyOf.includes(name))) {
+          found.push(missing([name]))
+        }
       }
-    }
-    return found
+      return found
+    },
+    mappingSchema(keys, anyOf),
+  )
+}
+
+function mappingSchema(keys: Readonly<Record<string, Key | Check>>, anyOf: readonly string[]): JsonObject {
+  const entries = Object.entries(keys).map(([name, entry]): [string, Key] => [
+    name,
+    typeof entry === 'function' ? { check: entry } : entry,
+  ])
+  const required = entries.filter(([, key]) => key.mandatory).map(([name]) => name)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(entries.map(([name, { check }]) => [name, schemaOf(check)])),
+    ...(required.length > 0 ? { required } : {}),
+    ...(anyOf.length > 0 ? { anyOf: anyOf.map((name) => ({ required: [name] })) } : {}),
   }
 }
 

@@ -23,6 +23,7 @@ import {
   whole,
   wrong,
 } from './check.ts'
+import { described, schemaOf } from './json-schema.ts'
 import { address, listen, reachable, reachableHosts } from './network.ts'
 import { binary, binDir, dataDir } from './server-files.ts'
 
@@ -259,3 +260,32 @@ export async function configurationIssues(document: JsonObject, context: Context
     ...(await afterStores(document, context)),
   ]
 }
+
+/** The same as a JSON Schema for editors; what depends on the machine (files, ports) is left to `--validate-config`. */
+export function configurationSchema(): JsonObject {
+  const parts = [beforeStores, mapping(STORES, [...STORE_KINDS]), afterStores].map(schemaOf)
+  const keysOf = (part: JsonObject): JsonObject => (isObject(part['properties']) ? part['properties'] : {})
+  const required = parts.flatMap((part) =>
+    Array.isArray(part['required']) ? (part['required'] as readonly Json[]) : [],
+  )
+  const [, stores] = parts
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Configuration of a member (patroni.yml)',
+    ...(stores?.['anyOf'] === undefined ? {} : { anyOf: stores['anyOf'] }),
+    type: 'object',
+    properties: {
+      ...Object.assign({}, ...parts.map(keysOf)),
+      fence: schemaOf(fence),
+      journal: schemaOf(journal),
+      namespace: { type: 'string' },
+    },
+    required,
+  }
+}
+
+const fence = mapping({
+  mode: described(() => [], { enum: ['on', 'off', true, false] }),
+  safety_margin: whole(0),
+})
+const journal = mapping({ dir: string, size: whole(0) })
