@@ -28,6 +28,9 @@ export class Checker {
     const raft = member.replica?.raft
     if (!raft?.isLeader) return
     const { term } = raft
+    // A member that alone has the vote leads before it has written so; nothing leaves it until then, and if it dies
+    // first it has never led.
+    if (member.disk.content.hardState.term !== term) return
     const known = this.#leaders.get(term)
     if (known === member.id) return
     if (known !== undefined) throw new Violation('election safety', `${known} and ${member.id} both lead term ${term}`)

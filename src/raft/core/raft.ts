@@ -132,7 +132,12 @@ export class Raft {
   step(message: Message): void {
     const state = this.#state
     const { from, term, body } = message
-    if (message.to !== state.options.id || isDisturbance(state, message)) return
+    if (message.to !== state.options.id) return
+    if (isDisturbance(state, message)) {
+      // Who asks learns the term, and that somebody is there.
+      if (body.kind === 'pre-vote') send(state, from, { kind: 'pre-vote-answer', granted: false })
+      return
+    }
     if (term > state.hardState.term) {
       const ofTheFuture = body.kind === 'pre-vote' || (body.kind === 'pre-vote-answer' && body.granted)
       if (!ofTheFuture) becomeFollower(state, term, isFromLeader(body.kind) ? from : null)

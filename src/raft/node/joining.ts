@@ -79,6 +79,16 @@ export class Joining {
     return isFresh ? this.#found(reports) : 'raft: waiting for a majority of the group'
   }
 
+  /** A member that hears no leader any more may have been removed; nobody tells it otherwise. */
+  async explainSilence(signal: AbortSignal): Promise<void> {
+    const { id, log } = this.#deps
+    const reports = await this.#ask(signal)
+    const group = reports.find((report) => report.voters.length > 0 && report.leader !== null)
+    if (!group || group.voters.includes(id) || group.learners.includes(id)) return
+    const members = group.voters.map(addressOf).join(', ')
+    log.warning(`raft: this member does not belong to the group of ${members} any more; a restart lets it join again`)
+  }
+
   async #ask(signal: AbortSignal): Promise<MembershipReport[]> {
     const { clock, call, id, driver, partners } = this.#deps
     const { voters, learners } = driver.replica.raft.log.membership

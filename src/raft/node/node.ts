@@ -25,6 +25,9 @@ export type NodeStart =
 const ATTEMPT_MS = 2000
 const AGAIN_PAUSE_MS = 50
 const LOOK_EVERY_MS = 1000
+/** A leader missed for so many looks is asked for, and again after so many. */
+const EXPLAIN_AFTER = 6
+const EXPLAIN_LOOKS = 60
 
 /** A member of a group: everything from the disk to the network, and the keys in it. */
 export class RaftNode implements KeyAccess {
@@ -291,7 +294,9 @@ export class RaftNode implements KeyAccess {
   /** Connections follow the membership. */
   async #look(): Promise<void> {
     const { signal } = this.#end
-    while (!signal.aborted) {
+    for (let silentLooks = 0; !signal.aborted; ) {
+      silentLooks = this.#joining.isSettled && this.replica.raft.leader === null ? silentLooks + 1 : 0
+      if (silentLooks % EXPLAIN_LOOKS === EXPLAIN_AFTER) await this.#joining.explainSilence(signal)
       const { voters, learners } = this.replica.raft.log.membership
       const members = [...voters, ...learners].map(addressOf)
       const known = members.length === 0 || !this.#joining.isSettled ? [...members, ...this.#options.partners] : members
