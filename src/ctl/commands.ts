@@ -8,6 +8,7 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  completion: { summary: 'Print the completion script of a shell', load: () => import('./commands/completion.ts') },
   'demote-cluster': {
     summary: 'Demote cluster to a standby cluster',
     load: () => import('./commands/demote-cluster.ts'),

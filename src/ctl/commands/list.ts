@@ -26,7 +26,11 @@ export default defineCommand({
     }
     const render = async (): Promise<string> => {
       let text = options.timestamp ? `${printSeconds(clock.wallMs())}\n` : ''
-      for (const name of names) text += await memberTable(await readSnapshot(session, name, options.group), options)
+      for (const name of names)
+        text += await memberTable(await readSnapshot(session, name, options.group), {
+          ...options,
+          width: session.terminal.width,
+        })
       return text
     }
     await watched(session, options, render, { clears: true })

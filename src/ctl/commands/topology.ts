@@ -17,7 +17,10 @@ export default defineCommand({
     const render = async (): Promise<string> => {
       let text = ''
       for (const name of names)
-        text += await memberTable(await readSnapshot(session, name, options.group), { tree: true })
+        text += await memberTable(await readSnapshot(session, name, options.group), {
+          tree: true,
+          width: session.terminal.width,
+        })
       return text
     }
     await watched(session, options, render, { clears: true })

@@ -11,6 +11,7 @@ import {
   shortenedReasons,
 } from './member-columns.ts'
 import { type PrettyColumn, prettyTable } from './pretty.ts'
+import { displayWidth } from './width.ts'
 import { replicationTree } from './tree.ts'
 
 const RIGHT_ALIGNED: readonly ColumnName[] = ['Group', 'TL', 'Receive LSN', 'Receive Lag', 'Replay LSN', 'Replay Lag']
@@ -20,6 +21,8 @@ export interface TableOptions {
   readonly extended?: boolean
   /** Members as a tree of who replicates from whom; `pretty` only. */
   readonly tree?: boolean
+  /** Columns of the terminal: what does not fit is left out, and said to be. */
+  readonly width?: number | undefined
 }
 
 /** The members of a cluster in the form asked for, with what stands below the table (spec ctl.md 4). */
@@ -27,7 +30,7 @@ export async function memberTable(snapshot: Snapshot, options: TableOptions = {}
   const { format = 'pretty', extended = false, tree = false } = options
   const records = memberRecords(snapshot)
   const columns = memberColumns(snapshot, records, extended)
-  if (format === 'pretty') return prettyMembers(snapshot, records, columns, tree)
+  if (format === 'pretty') return fittedMembers(snapshot, records, columns, { tree, width: options.width })
   if (format === 'tsv') {
     const rows = records.map(({ cells }) => columns.map((column) => plainCell(cells[column])))
     return printTsv(columns, await Promise.all(rows.map((row) => Promise.all(row))))
@@ -47,6 +50,41 @@ function documentOf({ cells }: MemberRecord, columns: readonly ColumnName[]): Js
 
 async function plainCell(cell: Cell): Promise<string> {
   return isObject(cell) ? yamlFlowText(cell) : String(cell)
+}
+
+/** What is least missed, first. */
+const LEFT_OUT_FIRST: readonly ColumnName[] = [
+  'Tags',
+  'Pending restart reason',
+  'Receive LSN',
+  'Replay LSN',
+  'Scheduled restart',
+  'Receive Lag',
+]
+
+/** The table with as many columns as the terminal is wide enough for. */
+async function fittedMembers(
+  snapshot: Snapshot,
+  records: readonly MemberRecord[],
+  columns: readonly ColumnName[],
+  { tree, width }: { readonly tree: boolean; readonly width: number | undefined },
+): Promise<string> {
+  let shown = columns
+  const hidden: ColumnName[] = []
+  let table = await prettyMembers(snapshot, records, shown, tree)
+  for (const column of LEFT_OUT_FIRST) {
+    if (width === undefined || widthOf(table) <= width) break
+    if (!shown.includes(column)) continue
+    hidden.push(column)
+    shown = shown.filter((one) => one !== column)
+    table = await prettyMembers(snapshot, records, shown, tree)
+  }
+  const note = ` Not shown, the terminal has ${width} columns: ${hidden.join(', ')} (-f yaml shows everything)\n`
+  return hidden.length > 0 ? table + note : table
+}
+
+function widthOf(table: string): number {
+  return displayWidth(table.slice(0, table.indexOf('\n')))
 }
 
 async function prettyMembers(

@@ -21,6 +21,9 @@ export function processTerminal(streams: Streams, onInterrupt: () => void): Term
   return {
     isInteractive: output.isTTY,
     showsProgress: error.isTTY,
+    get width() {
+      return output.isTTY ? output.columns : undefined
+    },
     write: (text) => void output.write(text),
     writeError: (text) => void error.write(text),
     readLine: (question) => {

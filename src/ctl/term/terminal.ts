@@ -4,6 +4,8 @@ export interface Terminal {
   readonly isInteractive: boolean
   /** Standard error is a terminal: progress may be shown there. */
   readonly showsProgress: boolean
+  /** Columns of standard output now; not known where it is no terminal. */
+  readonly width?: number | undefined
   write(text: string): void
   writeError(text: string): void
   /** Prints `question` and reads one line; `null` at the end of input. */
