@@ -65,15 +65,13 @@ async function main(): Promise<number> {
   const before = process.cpuUsage()
   const totals = new Totals()
   let violations = 0
-  let isStopped = false
+  const stop = new AbortController()
   // A long run tells what it has seen when it is stopped.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      isStopped = true
-    })
+    process.on(signal, () => stop.abort())
   }
   const isWanting = (): boolean => totals.elections < wanted.elections || totals.messages < wanted.messages
-  for (let i = 0; !isStopped && (i < count || isWanting()); i += 1) {
+  for (let i = 0; !stop.signal.aborted && (i < count || isWanting()); i += 1) {
     const result = await new RaftWorld(String(first + i)).run(seconds * 1000)
     totals.add(result)
     if (!result.violation) continue
