@@ -1,7 +1,8 @@
 // Builds the programs: one CommonJS file each, from the sources of src/, and beside them the licences of what is in them.
 //
 // CommonJS, because on Node 22 and 24 an ES module that imports node:http loads all of undici: 6 to 9 MB in each agent.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
@@ -14,6 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const PROGRAMS = [
   { entry: 'src/agent/main.ts', file: 'dist/matriarch.cjs' },
   { entry: 'src/ctl/main.ts', file: 'dist/matriarchctl.cjs' },
+  { entry: 'src/client/client.ts', file: 'dist/client.mjs', format: 'es', banner: '' },
   { entry: 'lab/demo/main.ts', file: '.build/tools/demo.cjs' },
   { entry: 'bench/main.ts', file: '.build/tools/bench.cjs' },
   { entry: 'sim/main.ts', file: '.build/tools/sim.mjs', format: 'es' },
@@ -29,7 +31,7 @@ const BANNER = "globalThis.navigator ??= { userAgent: 'Node.js' };"
 /** Never in the bundle: native code, and parts of pg that we do not use. */
 const EXTERNAL = ['koffi', 'pg-native', 'pg-cloudflare', 'cloudflare:sockets']
 
-async function buildProgram({ entry, file, format = 'cjs' }) {
+async function buildProgram({ entry, file, format = 'cjs', banner = BANNER }) {
   const bundle = await rolldown({
     input: join(root, entry),
     platform: 'node',
@@ -40,7 +42,7 @@ async function buildProgram({ entry, file, format = 'cjs' }) {
       handle(level, log)
     },
   })
-  const { output } = await bundle.generate({ format, banner: BANNER, codeSplitting: false })
+  const { output } = await bundle.generate({ format, banner, codeSplitting: false })
   await bundle.close()
   const [chunk, ...more] = output
   if (more.length > 0)
@@ -81,3 +83,28 @@ for (const program of PROGRAMS.filter((candidate) => !missing.includes(candidate
   }
 }
 writeAtomically(join(root, 'dist/THIRD-PARTY-NOTICES'), thirdPartyNotices(modules))
+
+/** The types of the client library, for those who import it. */
+const types = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    root,
+    '--declaration',
+    '--emitDeclarationOnly',
+    '--outDir',
+    join(root, '.build/types'),
+  ],
+  { encoding: 'utf8' },
+)
+const declared = join(root, '.build/types/src/client/client.d.ts')
+if (existsSync(declared))
+  writeAtomically(
+    join(root, 'dist/client.d.mts'),
+    readFileSync(declared, 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),
+  )
+else {
+  process.stderr.write(`build: no types of the client library: ${types.stdout}${types.stderr}\n`)
+  process.exitCode = 1
+}

@@ -33,6 +33,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   'src/postgres': { rooms: BORDER, packages: ['node:', 'pg'] },
   'src/peers': { rooms: BORDER, packages: ['node:'] },
   'src/fence': { rooms: BORDER, packages: ['node:', 'koffi'] },
+  'src/client': { rooms: [], packages: ['node:'] },
   'src/api': { rooms: BORDER, packages: ['node:'] },
   'src/ctl': {
     rooms: [...BORDER, 'system', 'dcs', 'postgres', 'raft', ...RAFT],
