@@ -1,5 +1,5 @@
-import { MINIMUM_GUARDED_TIMING, MINIMUM_TIMING } from '../cluster/settings.ts'
 import type { JsonObject } from '../cluster/json.ts'
+import { MINIMUM_GUARDED_TIMING, MINIMUM_TIMING } from '../cluster/settings.ts'
 import { later } from '../cluster/time.ts'
 import { loadCache } from '../config/cache.ts'
 import { loadConfiguration } from '../config/configuration.ts'

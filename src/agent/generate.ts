@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { lookup } from 'node:dns/promises'
+import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -15,8 +15,8 @@ import {
   printGenerated,
   type RunningServer,
   runningConfiguration,
-  sampleConfiguration,
   type ServerSetting,
+  sampleConfiguration,
   template,
 } from '../config/generated.ts'
 import { sqlConnector } from '../postgres/connection.ts'

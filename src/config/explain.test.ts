@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { JsonObject } from '../cluster/json.ts'
 import { effectiveConfig } from './effective.ts'
 import { readEnvironment } from './environment.ts'
 import { bootstrapDifferences, explainSettings } from './explain.ts'
 import type { LocalConfiguration } from './local.ts'
 import { parseYaml } from './yaml.ts'
-import type { JsonObject } from '../cluster/json.ts'
 
 const FILE = `scope: demo
 name: n1

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { memberTable } from './table/member-table.ts'
-import { groupOf, type Snapshot } from './snapshot.ts'
-import { viewFromKeys } from '../cluster/view.ts'
 import { version } from '../cluster/stored.ts'
+import { viewFromKeys } from '../cluster/view.ts'
+import { groupOf, type Snapshot } from './snapshot.ts'
+import { memberTable } from './table/member-table.ts'
 
 function snapshot(): Snapshot {
   const member = (name: string) => ({

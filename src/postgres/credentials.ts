@@ -48,8 +48,3 @@ export function upstreamKeywords(upstream: Upstream | null, user: PgUser, config
   const address = upstreamAddress(upstream, config.name, config.postgresql.database)
   return address && { ...userKeywords(user), ...address }
 }
-
-/** How a source is called in messages. */
-export function upstreamName(upstream: Upstream): string {
-  return upstream.kind === 'member' ? upstream.member.name : upstream.name
-}

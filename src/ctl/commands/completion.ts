@@ -1,6 +1,6 @@
 import { defineCommand } from '../cli/command.ts'
 import { word } from '../cli/options.ts'
-import { completionScript, type CompletedCommand } from '../completion.ts'
+import { type CompletedCommand, completionScript } from '../completion.ts'
 
 /** For the shell's start-up file: `source <(matriarchctl completion bash)`. */
 export default defineCommand({

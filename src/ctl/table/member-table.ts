@@ -11,8 +11,8 @@ import {
   shortenedReasons,
 } from './member-columns.ts'
 import { type PrettyColumn, prettyTable } from './pretty.ts'
-import { displayWidth } from './width.ts'
 import { replicationTree } from './tree.ts'
+import { displayWidth } from './width.ts'
 
 const RIGHT_ALIGNED: readonly ColumnName[] = ['Group', 'TL', 'Receive LSN', 'Receive Lag', 'Replay LSN', 'Replay Lag']
 

@@ -10,6 +10,7 @@ import { viewFromKeys } from '../../cluster/view.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Dcs, StoreOutcome } from '../../ports/dcs.ts'
 import type { Fence } from '../../ports/fence.ts'
+import type { CycleRecording } from '../../ports/journal.ts'
 import type { PeerStatus } from '../../ports/peers.ts'
 import type {
   ControlData,
@@ -21,10 +22,9 @@ import type {
   StopRequest,
 } from '../../ports/postgres.ts'
 import { createHa } from '../create.ts'
-import type { CycleRecording } from '../../ports/journal.ts'
 import { runCycle } from '../cycle.ts'
-import { replayCycle } from '../replay/replay.ts'
 import type { CycleResult } from '../messages.ts'
+import { replayCycle } from '../replay/replay.ts'
 import type { Ha } from '../world.ts'
 
 export const SYSTEM_ID = '7000000000000000001'

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, mock, test } from 'node:test'
+import { newMember, type TestMember } from '../../../test/support/member.ts'
+import { leaveRoot } from '../../../test/support/postgres.ts'
 import type { JsonObject } from '../../cluster/json.ts'
 import { parseLsn } from '../../cluster/lsn.ts'
 import { type Member, memberDataFrom } from '../../cluster/member.ts'
 import { clusterSettings, DEFAULT_TIMING } from '../../cluster/settings.ts'
 import { version } from '../../cluster/stored.ts'
 import { type ClusterView, EMPTY_VIEW } from '../../cluster/view.ts'
-import { newMember, type TestMember } from '../../../test/support/member.ts'
-import { leaveRoot } from '../../../test/support/postgres.ts'
 
 const never = new AbortController().signal
 const PARAMETERS = { wal_level: 'logical' }
