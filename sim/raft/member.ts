@@ -1,12 +1,12 @@
 import type { Instant } from '../../src/cluster/time.ts'
 import type { Message, NodeId, Ready } from '../../src/raft/core/types.ts'
+import { TIMING } from '../../src/raft/node/options.ts'
 import { Replica } from '../../src/raft/replica/replica.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { Checker } from './checks.ts'
 import { Disk } from './disk.ts'
 
-const TICK_MS = 125
 const FULL_PAUSE_MS = 1000
 
 interface Surroundings {
@@ -51,9 +51,9 @@ export class SimMember {
     const { scheduler, rng } = this.#world
     const raft = {
       id: this.id,
-      heartbeatTicks: 2,
-      electionTicks: 8,
-      jitterTicks: 4,
+      heartbeatTicks: TIMING.heartbeatTicks,
+      electionTicks: TIMING.electionTicks,
+      jitterTicks: TIMING.jitterTicks,
       random: () => rng.next(),
     }
     const options = {
@@ -155,7 +155,7 @@ export class SimMember {
   }
 
   #tick(life: number): void {
-    this.#after(TICK_MS * this.#world.rng.between(0.95, 1.05), () => {
+    this.#after(TIMING.tickMs * this.#world.rng.between(0.95, 1.05), () => {
       this.run(() => {
         if (this.#life !== life) return
         if (!this.#stalled) {

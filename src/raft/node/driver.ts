@@ -11,7 +11,7 @@ export interface DriverDeps {
   readonly log: Log
   /** Uniform in [0, 1). */
   readonly random: () => number
-  readonly storage: Storage
+  readonly storage: Pick<Storage, 'id' | 'save' | 'compact' | 'close'>
   readonly send: (message: Message) => void
   /** Somebody else leads, or nobody. */
   readonly onLeader: (leader: NodeId | null) => void

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { budget, LogBook, systemClock, systemRandom } from '../../../test/support/real.ts'
+import { Session } from '../client/session.ts'
+import type { Message, Ready } from '../core/types.ts'
+import { makeNodeId } from '../replica/identity.ts'
+import { StorageError } from '../storage/files.ts'
+import { Driver } from './driver.ts'
+import { RaftNode } from './node.ts'
+import { folderName } from './options.ts'
+
+const log = new LogBook()
+const deps = { clock: systemClock, random: systemRandom, log }
+const pause = (ms: number) => systemClock.sleep(ms, budget(ms + 1000).signal)
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !holds(); i += 1) await pause(30)
+  assert.ok(holds(), `${what}\n${log.lines.slice(-20).join('\n')}`)
+}
+
+/** Members of one group on neighbouring ports, each with its own folder. */
+class Group {
+  readonly folder = mkdtempSync(join(tmpdir(), 'raft-node-'))
+  readonly nodes = new Map<number, RaftNode>()
+  readonly #ports: readonly number[]
+
+  constructor(t: TestContext, ports: readonly number[]) {
+    this.#ports = ports
+    t.after(async () => {
+      await Promise.all([...this.nodes.values()].map((node) => node.stop()))
+      rmSync(this.folder, { recursive: true, force: true })
+    })
+  }
+
+  async attempt(port: number) {
+    const selfAddress = `127.0.0.1:${port}`
+    const partners = this.#ports.filter((one) => one !== port).map((one) => `127.0.0.1:${one}`)
+    const bind = { host: '127.0.0.1', port }
+    return RaftNode.start({ selfAddress, bind, partners, dataDir: this.folder, password: null }, deps)
+  }
+
+  async start(port: number): Promise<RaftNode> {
+    const started = await this.attempt(port)
+    if (started.kind !== 'started') return assert.fail(started.text)
+    this.nodes.set(port, started.node)
+    return started.node
+  }
+
+  async stop(port: number): Promise<void> {
+    await this.nodes.get(port)?.stop()
+    this.nodes.delete(port)
+  }
+
+  folderOf(port: number): string {
+    return join(this.folder, folderName(`127.0.0.1:${port}`))
+  }
+
+  get allArrived(): boolean {
+    return [...this.nodes.values()].every(({ arrival }) => arrival.kind === 'arrived')
+  }
+}
+
+async function put(node: RaftNode, key: string, value: string): Promise<void> {
+  const changes = [{ kind: 'put', key, value, lease: null }] as const
+  const outcome = await new Session(node).transact({ branches: [{ conditions: [], changes }] }, budget(5000))
+  assert.equal(outcome.kind, 'carried-out', JSON.stringify(outcome))
+}
+
+async function get(node: RaftNode, key: string): Promise<string | null> {
+  assert.equal(await node.whenCurrent(budget(5000)), null)
+  return node.replica.kvs.get(key)?.value ?? null
+}
+
+test('a minority waits, a majority founds a group, and whoever comes later joins it', async (t) => {
+  const group = new Group(t, [20710, 20711, 20712])
+  const first = await group.start(20710)
+  await pause(800)
+  assert.match(JSON.stringify(first.arrival), /2 of .* must be there/)
+  const second = await group.start(20711)
+  await until('two have arrived', () => group.allArrived)
+  await put(second, 'k', '1')
+  const third = await group.start(20712)
+  await until('the third has a vote', () => group.allArrived)
+  assert.equal(await get(third, 'k'), '1')
+  assert.equal(third.replica.raft.log.membership.voters.length, 3)
+
+  // The one that leads goes: the others go on.
+  const leader = [...group.nodes].find(([, node]) => node.replica.raft.isLeader)?.[0] ?? 0
+  await group.stop(leader)
+  const [left] = group.nodes.values()
+  await put(left as RaftNode, 'k', '2')
+
+  // It comes back with an empty disk: as somebody else, at the same address.
+  rmSync(group.folderOf(leader), { recursive: true })
+  const back = await group.start(leader)
+  await until('it has a vote again', () => group.allArrived)
+  assert.equal(await get(back, 'k'), '2')
+  assert.equal(back.replica.raft.log.membership.voters.length, 3)
+
+  // All stop and start: everything is still there.
+  for (const port of [20710, 20711, 20712]) await group.stop(port)
+  const again = await Promise.all([20710, 20711, 20712].map((port) => group.start(port)))
+  await until('all are back', () => group.allArrived)
+  assert.equal(await get(again[0] as RaftNode, 'k'), '2')
+})
+
+test('a damaged log keeps a member from starting, and so does a port in use', async (t) => {
+  const group = new Group(t, [20714])
+  await group.start(20714)
+  await until('it is alone', () => group.allArrived)
+  await put(group.nodes.get(20714) as RaftNode, 'k', '1')
+  await group.stop(20714)
+  const [name = ''] = readdirSync(group.folderOf(20714)).filter((one) => one.startsWith('log-'))
+  const file = join(group.folderOf(20714), name)
+  const content = readFileSync(file)
+  content[content.length - 60] = (content[content.length - 60] ?? 0) ^ 1
+  writeFileSync(file, content)
+  assert.match(JSON.stringify(await group.attempt(20714)), /impossible.*damaged at byte/)
+
+  const server = createServer().listen(20714, '127.0.0.1')
+  t.after(() => server.close())
+  await new Promise<void>((resolve) => server.once('listening', () => resolve()))
+  assert.match(JSON.stringify(await group.attempt(20714)), /impossible.*EADDRINUSE/)
+})
+
+const ID = makeNodeId('a', '1')
+const OTHER = makeNodeId('b', '1')
+const voteRequest = (term: number): Message => {
+  const body = { kind: 'vote', lastIndex: 5, lastTerm: 5, transfer: false } as const
+  return { from: OTHER, to: ID, term, body }
+}
+
+function driverOn(save: (ready: Pick<Ready, 'hardState'>) => Promise<void>): { driver: Driver; sent: Message[] } {
+  const sent: Message[] = []
+  const storage = { id: ID, save, compact: async () => {}, close: async () => {} }
+  const random = (): number => 0.5
+  const send = (message: Message): void => void sent.push(message)
+  const driver = new Driver(
+    { clock: systemClock, log, random, storage, send, onLeader: () => {} },
+    { hardState: { term: 0, vote: null }, snapshot: null, entries: [] },
+  )
+  return { driver, sent }
+}
+
+test('while the disk is full nothing is answered; once there is room the vote is written and sent', async (t) => {
+  let full = true
+  const written: Ready['hardState'][] = []
+  const { driver, sent } = driverOn(async (ready) => {
+    if (full) throw new StorageError('full', 'no space left to write x')
+    written.push(ready.hardState)
+  })
+  t.after(() => driver.stop())
+  driver.step(voteRequest(7))
+  await pause(50)
+  driver.step(voteRequest(8))
+  await pause(50)
+  assert.equal(sent.length, 0)
+  assert.ok(log.has('no space left to write x: this member takes no part until there is'))
+  full = false
+  await until('the vote is sent', () => sent.length > 0)
+  assert.deepEqual(written[0], { term: 7, vote: OTHER })
+  assert.deepEqual(
+    sent.map(({ term, body }) => [term, body.kind]),
+    [[7, 'vote-answer']],
+  )
+})
+
+test('after a write of which nobody knows how it ended the member answers nothing any more', async (t) => {
+  const { driver, sent } = driverOn(async () => {
+    throw new StorageError('broken', 'x cannot be synced: EIO')
+  })
+  t.after(() => driver.stop())
+  driver.step(voteRequest(7))
+  await pause(50)
+  driver.step(voteRequest(8))
+  await pause(50)
+  assert.equal(driver.failure, 'x cannot be synced: EIO')
+  assert.equal(sent.length, 0)
+  assert.ok(log.has('critical: raft: x cannot be synced: EIO'))
+})
