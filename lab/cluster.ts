@@ -130,6 +130,16 @@ export class Cluster {
     return leaders.length === 1 ? (leaders[0] ?? null) : null
   }
 
+  /** Who can be written to: a member counts as the primary for its REST server already while it is being promoted. */
+  async writable(limitMs: number, options: { readonly otherThan?: Member } = {}): Promise<Member> {
+    return until('a primary can be written to', limitMs, async () => {
+      const leader = await this.leader()
+      if (!leader || leader === options.otherThan) return null
+      const [row] = await leader.sql('SELECT pg_is_in_recovery() AS standby')
+      return row?.['standby'] === false && leader
+    })
+  }
+
   /** The rows of `GET /cluster`, from the first member that answers. */
   async rows(): Promise<readonly MemberRow[]> {
     for (const member of this.members) {

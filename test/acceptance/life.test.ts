@@ -173,11 +173,7 @@ told('5.3 an old primary with rows that nobody else has is rewound, and only tho
   await leader.sql('CREATE TABLE only_here AS SELECT generate_series(1, 1000) AS id')
   const logFrom = leader.logSize()
   await leader.killHost()
-  const next = await until('another one can be written to', HEAL_MS, async () => {
-    const now = await cluster.leader()
-    const [row] = now && now !== leader ? await now.sql('SELECT pg_is_in_recovery() AS standby') : []
-    return row?.['standby'] === false && now
-  })
+  const next = await cluster.writable(HEAL_MS, { otherThan: leader })
   await next.sql('CREATE TABLE after_failover AS SELECT 1 AS id')
   await leader.start()
   assert.equal(await cluster.healthy(HEAL_MS), next)

@@ -96,11 +96,7 @@ told(
       })
     await leader.sql('INSERT INTO stream SELECT generate_series(6, 9)')
     await leader.stop(LIMIT_MS)
-    const next = await until('somebody can be written to', LIMIT_MS, async () => {
-      const now = await cluster.leader()
-      const [row] = now ? await now.sql('SELECT pg_is_in_recovery() AS standby') : []
-      return row?.['standby'] === false && now
-    })
+    const next = await cluster.writable(LIMIT_MS)
     await next.sql('INSERT INTO stream SELECT 10')
     assert.deepEqual(await consume(next), [6, 7, 8, 9, 10])
   },
