@@ -6,15 +6,13 @@ const read = (path) => JSON.parse(readFileSync(path, 'utf8')).packages
 function isInstalled() {
   if (!existsSync('node_modules/.package-lock.json')) return false
   const installed = read('node_modules/.package-lock.json')
-  return Object.entries(read('package-lock.json')).every(([path, locked]) => {
-    if (path === '' || !isForThisMachine(locked)) return true
-    return installed[path]?.version === locked.version && existsSync(path)
+  const locked = read('package-lock.json')
+  // The other optional packages are those for other machines, and what these need.
+  const wanted = Object.keys(locked['']?.optionalDependencies ?? {}).map((name) => `node_modules/${name}`)
+  return Object.entries(locked).every(([path, { version, optional }]) => {
+    if (path === '' || (optional && !wanted.includes(path))) return true
+    return installed[path]?.version === version && existsSync(path)
   })
-}
-
-/** Packages for another system, processor or C library are in the lock file, but are not installed here. */
-function isForThisMachine({ os, cpu, libc }) {
-  return (os?.includes(process.platform) ?? true) && (cpu?.includes(process.arch) ?? true) && !libc?.includes('musl')
 }
 
 process.exitCode = isInstalled() ? 0 : 1
