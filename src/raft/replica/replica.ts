@@ -214,6 +214,8 @@ export class Replica {
   #compact(): Snapshot | null {
     const { index } = this.#kvs
     if (index - this.#snapshotAt < this.#options.snapshotEvery) return null
+    // A later snapshot of the leader has arrived meanwhile, and will be handed out next.
+    if (this.raft.log.term(index) === undefined) return null
     this.#snapshotAt = index
     this.raft.compact(index, this.#kvs.image(), this.#options.keepEntries)
     return this.raft.snapshot
