@@ -4,10 +4,10 @@ import { globSources } from './sources.mjs'
 
 const bin = (name) => `node_modules/.bin/${name}`
 
-/** Each check: a name, and the command that fails when something is wrong. */
 /** Stands for the compiled files of test/house/: in a fresh checkout there are none before the first check. */
 const HOUSE_TESTS = Symbol('house tests')
 
+/** Each check: a name, and the command that fails when something is wrong. */
 const CHECKS = [
   ['types', bin('tsc'), '-p', '.'],
   ['lint (type-aware)', bin('oxlint'), '--type-aware', '--deny-warnings', '--quiet'],
