@@ -216,7 +216,7 @@ test('closing ends the watch and what is waiting', async () => {
   const { etcd, a } = await setUp()
   etcd.fault = () => ({ kind: 'hang' })
   etcd.endWatches()
-  await pause(20)
+  await until('the end of the watch is noticed', () => a.log.has('ended the watch'))
   const loading = a.store.load(budget(60_000))
   await pause(20)
   await a.store.close()
