@@ -197,10 +197,6 @@ export class SimPostgres extends ServerFacts implements Postgres {
     })
   }
 
-  applyConfiguration(): Promise<void> {
-    return Promise.resolve()
-  }
-
   async #start(timeoutMs: number | null, signal: AbortSignal, launch = newLaunch()): Promise<StartOutcome> {
     this.#launch = launch
     this.setState('starting')

@@ -2,6 +2,7 @@ import type { RestServer } from '../api/rest-server.ts'
 import { roleClass } from '../cluster/instance.ts'
 import type { JsonObject } from '../cluster/json.ts'
 import { publishedTags } from '../cluster/tags.ts'
+import { VERSION } from '../cluster/version.ts'
 import type { ClusterView } from '../cluster/view.ts'
 import { saveCache } from '../config/cache.ts'
 import { createHa } from '../ha/create.ts'
@@ -14,7 +15,6 @@ import { connUrl } from './identity.ts'
 import { isNameTaken } from './name-check.ts'
 import { Observer } from './observer.ts'
 import type { AgentParts } from './parts.ts'
-import { VERSION } from './version.ts'
 
 /** Requests under way get so long when the agent ends. */
 const API_GRACE_MS = 1000

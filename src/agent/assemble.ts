@@ -1,5 +1,6 @@
 import { RestServer } from '../api/rest-server.ts'
 import type { Timing } from '../cluster/settings.ts'
+import { VERSION } from '../cluster/version.ts'
 import type { LocalConfiguration } from '../config/local.ts'
 import { EARLY_LOG } from '../config/section-log.ts'
 import type { Config, Problem } from '../config/types.ts'
@@ -18,7 +19,6 @@ import { MemberPeers } from './member-peers.ts'
 import type { AgentParts } from './parts.ts'
 import { type ConfigOrigin, SettingsSource } from './settings-source.ts'
 import { notifier } from './systemd.ts'
-import { VERSION } from './version.ts'
 
 const WATCHDOG_UNSUPPORTED = 'Configuration requires a watchdog, but watchdog is not supported on this platform.'
 

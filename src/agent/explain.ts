@@ -1,6 +1,7 @@
 import type { JsonObject } from '../cluster/json.ts'
 import { MINIMUM_GUARDED_TIMING, MINIMUM_TIMING } from '../cluster/settings.ts'
 import { later } from '../cluster/time.ts'
+import { VERSION } from '../cluster/version.ts'
 import { loadCache } from '../config/cache.ts'
 import { loadConfiguration } from '../config/configuration.ts'
 import { effectiveConfig } from '../config/effective.ts'
@@ -13,7 +14,6 @@ import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
 import { hasGuard } from './guard.ts'
 import { place } from './settings-source.ts'
-import { VERSION } from './version.ts'
 
 /** How long the store may take. */
 const STORE_MS = 5000

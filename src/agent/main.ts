@@ -1,4 +1,5 @@
 import { MINIMUM_GUARDED_TIMING, MINIMUM_TIMING, type Timing } from '../cluster/settings.ts'
+import { VERSION } from '../cluster/version.ts'
 import { loadCache } from '../config/cache.ts'
 import { loadConfiguration } from '../config/configuration.ts'
 import { effectiveConfig } from '../config/effective.ts'
@@ -9,7 +10,6 @@ import { type Arguments, readArguments, USAGE } from './arguments.ts'
 import { assemble } from './assemble.ts'
 import { hasGuard } from './guard.ts'
 import { type ConfigOrigin, place, tellProblems } from './settings-source.ts'
-import { VERSION } from './version.ts'
 
 /** Exit code: the log hangs and its queue is full. */
 const LOG_IS_STUCK = 5

@@ -1,7 +1,7 @@
+import { VERSION } from '../cluster/version.ts'
 import type { Config } from '../config/types.ts'
 import { createPeers, type PeersDeps } from '../peers/peers.ts'
 import type { Peers } from '../ports/peers.ts'
-import { VERSION } from './version.ts'
 
 /** Other members, called with the credentials and certificates that are configured now. */
 export class MemberPeers implements Peers {

@@ -274,8 +274,6 @@ export interface Postgres {
   scheduleSlotReload(): void
 
   // -- configuration
-  /** Applies changed cluster-wide settings; `force` writes the files even if nothing seems different. */
-  applyConfiguration(signal: AbortSignal): Promise<void>
   /** Something happened that the loop should look at at once: the postmaster ended, a start was decided. */
   onEvent(listener: (event: 'postmaster-ended') => void): () => void
 }

@@ -191,7 +191,6 @@ export async function createPostgres(
     scheduleSlotReload: () => slots.scheduleReload(),
 
     // -- configuration
-    applyConfiguration: (signal) => configuration.apply({ force: false }, signal),
     onEvent(listener) {
       const tell = (): void => listener('postmaster-ended')
       return server.onUnexpectedEnd(tell)

@@ -458,7 +458,6 @@ export class Scene {
       syncSlots: async () => [],
       copyLogicalSlots: async () => true,
       scheduleSlotReload: () => {},
-      applyConfiguration: async () => {},
       onEvent: () => () => {},
     }
   }
