@@ -2,30 +2,31 @@ import assert from 'node:assert/strict'
 import { connect as connectPlain } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { Authority, type Certificate } from '../../test/support/certificates.ts'
 import type { RestapiConfig } from '../config/types.ts'
 import { RestServer } from './rest-server.ts'
-import { type Certificate, Certificates } from './testing/certificates.ts'
+
 import { realClock } from './testing/clocks.ts'
 import { fakeAgent, keptLog, restConfig } from './testing/fake-agent.ts'
 import { exchange, parseAnswer, readToEnd, send, withServer } from './testing/wire.ts'
 
-let made: Certificates
+let made: Authority
 let server: Certificate
 let client: Certificate
 let stranger: Certificate
 let expired: Certificate
 
 before(() => {
-  made = new Certificates()
+  made = new Authority()
   server = made.signed('server')
   client = made.signed('client')
   stranger = made.selfSigned('stranger')
-  expired = made.signed('expired', -1)
+  expired = made.signed('expired', { days: -1 })
 })
 after(() => made.remove())
 
 const trusting = (more: ConnectionOptions = {}): ConnectionOptions => ({
-  ca: made.authority.cert,
+  ca: made.own.cert,
   checkServerIdentity: () => undefined,
   ...more,
 })
@@ -33,7 +34,7 @@ const as = ({ cert, key }: Certificate): ConnectionOptions => trusting({ cert, k
 const files = (verifyClient: RestapiConfig['verifyClient'] = 'none', more: Partial<RestapiConfig> = {}) => ({
   certfile: server.certfile,
   keyfile: server.keyfile,
-  cafile: made.authority.certfile,
+  cafile: made.own.certfile,
   verifyClient,
   ...more,
 })

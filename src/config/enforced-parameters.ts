@@ -1,13 +1,18 @@
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
 import { parseBool, parseInteger, textForm } from '../cluster/values.ts'
 
-/** Server parameters that only the store sets (spec configuration.md 6.1): a default, and which values are accepted. */
+/**
+ * A server parameter that must be alike in the whole cluster (spec configuration.md 6.1, postgres.md 2.3). It comes from
+ * the store alone and is given on the command line, so that neither a file nor ALTER SYSTEM changes it on one member.
+ */
 interface Enforced {
   /** `null`: derived from other settings, never configured. */
   readonly fallback: Json
   readonly accepts: (value: Json) => boolean
-  /** Not part of the defaults: what replaces it depends on the server's version. */
-  readonly withoutDefault?: true
+  /** The version of PostgreSQL that has it, as `server_version_num`. */
+  readonly since: number
+  /** PostgreSQL calls it different things in different versions: it is only written into the file, and has no default here. */
+  readonly fileOnly?: true
 }
 
 const never = (): boolean => false
@@ -18,32 +23,47 @@ const atLeast =
 const anyBoolean = (value: Json): boolean => parseBool(value) !== undefined
 const walLevel = (value: Json): boolean => ['hot_standby', 'replica', 'logical'].includes(textForm(value).toLowerCase())
 
+/** In the order of the command line. */
 const ENFORCED: ReadonlyMap<string, Enforced> = new Map<string, Enforced>([
-  ['listen_addresses', { fallback: null, accepts: never }],
-  ['port', { fallback: null, accepts: never }],
-  ['cluster_name', { fallback: null, accepts: never }],
-  ['wal_level', { fallback: 'hot_standby', accepts: walLevel }],
-  ['hot_standby', { fallback: 'on', accepts: (value) => parseBool(value) === true }],
-  ['max_connections', { fallback: 100, accepts: atLeast(25) }],
-  ['max_wal_senders', { fallback: 10, accepts: atLeast(3) }],
-  ['wal_keep_segments', { fallback: 8, accepts: atLeast(1), withoutDefault: true }],
-  ['wal_keep_size', { fallback: '128MB', accepts: atLeast(16, 'MB'), withoutDefault: true }],
-  ['max_prepared_transactions', { fallback: 0, accepts: atLeast(0) }],
-  ['max_locks_per_transaction', { fallback: 64, accepts: atLeast(32) }],
-  ['track_commit_timestamp', { fallback: 'off', accepts: anyBoolean }],
-  ['max_replication_slots', { fallback: 10, accepts: atLeast(4) }],
-  ['max_worker_processes', { fallback: 8, accepts: atLeast(2) }],
-  ['wal_log_hints', { fallback: 'on', accepts: anyBoolean }],
+  ['listen_addresses', { fallback: null, accepts: never, since: 90100 }],
+  ['port', { fallback: null, accepts: never, since: 90100 }],
+  ['cluster_name', { fallback: null, accepts: never, since: 90500 }],
+  ['wal_level', { fallback: 'hot_standby', accepts: walLevel, since: 90100 }],
+  ['hot_standby', { fallback: 'on', accepts: (value) => parseBool(value) === true, since: 90100 }],
+  ['max_connections', { fallback: 100, accepts: atLeast(25), since: 90100 }],
+  ['max_wal_senders', { fallback: 10, accepts: atLeast(3), since: 90100 }],
+  ['wal_keep_segments', { fallback: 8, accepts: atLeast(1), since: 90100, fileOnly: true }],
+  ['wal_keep_size', { fallback: '128MB', accepts: atLeast(16, 'MB'), since: 130000, fileOnly: true }],
+  ['max_prepared_transactions', { fallback: 0, accepts: atLeast(0), since: 90100 }],
+  ['max_locks_per_transaction', { fallback: 64, accepts: atLeast(32), since: 90100 }],
+  ['track_commit_timestamp', { fallback: 'off', accepts: anyBoolean, since: 90500 }],
+  ['max_replication_slots', { fallback: 10, accepts: atLeast(4), since: 90400 }],
+  ['max_worker_processes', { fallback: 8, accepts: atLeast(2), since: 90400 }],
+  ['wal_log_hints', { fallback: 'on', accepts: anyBoolean, since: 90400 }],
 ])
 
 export function isEnforced(parameter: string): boolean {
   return ENFORCED.has(parameter.toLowerCase())
 }
 
+/** Their names, in the order of the command line. */
+export const ENFORCED_PARAMETERS: readonly string[] = [...ENFORCED.keys()]
+
+/** Those that the command line gives to the postmaster. */
+export const COMMAND_LINE_PARAMETERS = ENFORCED_PARAMETERS.filter((name) => !ENFORCED.get(name)?.fileOnly)
+
+/** Derived from other settings: neither configured, nor taken from a running server when it is adopted. */
+export const DERIVED_PARAMETERS = ENFORCED_PARAMETERS.filter((name) => ENFORCED.get(name)?.fallback === null)
+
+/** @param version as `server_version_num`, of which only the major part counts */
+export function unknownEnforced(version: number): readonly string[] {
+  return ENFORCED_PARAMETERS.filter((name) => (ENFORCED.get(name)?.since ?? 0) > version)
+}
+
 /** What is in force where nothing is configured. */
 export const DEFAULT_PARAMETERS: JsonObject = Object.fromEntries(
   Array.from(ENFORCED)
-    .filter(([, { fallback, withoutDefault }]) => fallback !== null && !withoutDefault)
+    .filter(([, { fallback, fileOnly }]) => fallback !== null && !fileOnly)
     .map(([name, { fallback }]) => [name, fallback]),
 )
 

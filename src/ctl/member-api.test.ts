@@ -116,14 +116,14 @@ test('2.6 redirects are followed, but credentials never leave the host', async (
 })
 
 test('2.6 TLS: who is verified how', async () => {
-  const { ca, strangerCa, server, misnamed, client } = certificates
+  const { ca, stranger, server, misnamed, client } = certificates
   const good = await secure(server)
   const misnamedUrl = await secure(misnamed)
   const certfile = client.cert
   const keyfile = client.key
   const cases: readonly (readonly [string, string, Partial<RestAccess>, string])[] = [
     ['trusted', good, { cacert: ca }, 'anonymous'],
-    ['trusted by somebody else', good, { cacert: strangerCa }, 'not sent'],
+    ['trusted by somebody else', good, { cacert: stranger.cert }, 'not sent'],
     ['not trusted', good, {}, 'not sent'],
     ['another host', misnamedUrl, { cacert: ca }, 'not sent'],
     ['insecure', misnamedUrl, { insecure: true }, 'anonymous'],
@@ -134,7 +134,7 @@ test('2.6 TLS: who is verified how', async () => {
     [
       'client certificate, insecure: the chain still counts',
       good,
-      { cacert: strangerCa, certfile, keyfile, insecure: true },
+      { cacert: stranger.cert, certfile, keyfile, insecure: true },
       'not sent',
     ],
     [
@@ -149,11 +149,10 @@ test('2.6 TLS: who is verified how', async () => {
 })
 
 test('2.6 a certificate that signed itself is trusted when it is named as the authority', async () => {
-  const selfSigned = { cert: certificates.strangerCa, key: certificates.strangerCa.replace(/crt$/, 'key') }
-  const to = await secure(selfSigned)
+  const to = await secure(certificates.stranger)
   assert.equal(
     bodyOf(
-      await call(to, GET, { cacert: certificates.strangerCa, certfile: certificates.client.both, insecure: true }),
+      await call(to, GET, { cacert: certificates.stranger.cert, certfile: certificates.client.both, insecure: true }),
     ),
     'certified',
   )

@@ -45,17 +45,17 @@ async function ask(url: string, files: Partial<TlsClientFiles>, verification: Ve
 }
 
 test('full verification wants a known authority and the right name', async () => {
-  const { ca, strangerCa } = certificates
+  const { ca, stranger } = certificates
   assert.equal(await ask(urls.good, { cacert: ca }, 'full'), 'secure')
-  assert.match(await ask(urls.good, { cacert: strangerCa }, 'full'), /certificate|issuer|self/)
+  assert.match(await ask(urls.good, { cacert: stranger.cert }, 'full'), /certificate|issuer|self/)
   assert.match(await ask(urls.good, {}, 'full'), /certificate|issuer|self/)
   assert.match(await ask(urls.misnamed, { cacert: ca }, 'full'), /does not match|altnames/)
 })
 
 test('without the host name the authority is still wanted', async () => {
-  const { ca, strangerCa } = certificates
+  const { ca, stranger } = certificates
   assert.equal(await ask(urls.misnamed, { cacert: ca }, 'chain'), 'secure')
-  assert.match(await ask(urls.misnamed, { cacert: strangerCa }, 'chain'), /certificate|issuer|self/)
+  assert.match(await ask(urls.misnamed, { cacert: stranger.cert }, 'chain'), /certificate|issuer|self/)
 })
 
 test('no verification takes any certificate', async () => {

@@ -117,7 +117,7 @@ describe('etcd with TLS', { skip: hasEtcd() ? false : 'etcd is not installed' },
   })
 
   test('a server of another authority, or a client without a certificate, is waited for with the reason', async () => {
-    const stranger = open({ ...section(), cacert: files.strangerCa })
+    const stranger = open({ ...section(), cacert: files.stranger.cert })
     const outcome = await stranger.store.start(budget(500).signal)
     assert.ok(outcome.kind === 'stopped')
     assert.match(outcome.reason, /certificate|issuer|self/)

@@ -1,10 +1,10 @@
 import { type Role, roleClass } from '../../cluster/instance.ts'
 import { syncMode } from '../../cluster/settings.ts'
 import { later } from '../../cluster/time.ts'
+import { DERIVED_PARAMETERS, ENFORCED_PARAMETERS } from '../../config/enforced-parameters.ts'
 import { parseConninfo } from '../conninfo.ts'
 import { errorText } from '../files.ts'
 import { nullableText, textColumn } from '../rows.ts'
-import { DERIVED, ENFORCED } from './enforced.ts'
 import { mainFilePath } from './main-file.ts'
 import { type Parameter, type Parameters, valueOf, withParameters } from './parameters.ts'
 import { createPendingRestartQuestions } from './pending-restart.ts'
@@ -178,7 +178,7 @@ export function createApplication(deps: ConfigurationDependencies, writer: Confi
     const rows = await query(
       `SELECT name, pg_catalog.current_setting(name) AS value FROM pg_catalog.pg_settings
 WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR name = ANY($2)`,
-      [mainFilePath(writer.config()), ENFORCED.map(({ name }) => name)],
+      [mainFilePath(writer.config()), ENFORCED_PARAMETERS],
       signal,
     )
     return (
@@ -197,8 +197,8 @@ WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR n
 
 /** What the server was started with by somebody else, with what is always derived as it is configured here. */
 function running(live: Parameters, computed: Parameters): Parameters {
-  const plain = [...live].filter(([name]) => !DERIVED.includes(name) && !isRecoverySetting(name))
-  return new Map([...plain, ...[...computed].filter(([name]) => DERIVED.includes(name))])
+  const plain = [...live].filter(([name]) => !DERIVED_PARAMETERS.includes(name) && !isRecoverySetting(name))
+  return new Map([...plain, ...[...computed].filter(([name]) => DERIVED_PARAMETERS.includes(name))])
 }
 
 /** A standby that was running before us: so that a rewrite of its file loses nothing (spec postgres.md 2.2). */

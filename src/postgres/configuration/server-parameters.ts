@@ -6,10 +6,10 @@ import type { JsonObject } from '../../cluster/json.ts'
 import { type ClusterSettings, syncMode } from '../../cluster/settings.ts'
 import { STRICT_PLACEHOLDER } from '../../cluster/standby-names.ts'
 import { parseBool, parseInteger } from '../../cluster/values.ts'
-import { DEFAULT_PARAMETERS } from '../../config/enforced-parameters.ts'
+import { COMMAND_LINE_PARAMETERS, DEFAULT_PARAMETERS, unknownEnforced } from '../../config/enforced-parameters.ts'
 import type { Config } from '../../config/types.ts'
 import { majorOf, type ServerVersion } from '../version.ts'
-import { CONTROL_FILE_MINIMA, ENFORCED } from './enforced.ts'
+import { CONTROL_FILE_MINIMA } from './control-file-minima.ts'
 import { type Parameters, parametersFrom, valueOf, withParameters } from './parameters.ts'
 import { isRecoverySetting, triggerFileName } from './recovery-names.ts'
 
@@ -44,7 +44,7 @@ export function serverParameters(input: ParametersInput): ServerParameters {
   let parameters = withParameters(configured, { ...derived(config), ...syncNames(configured, input) })
   parameters = withParameters(parameters, walLevel(parameters, major))
   parameters = withParameters(parameters, walKeep(parameters, major))
-  for (const { name, since } of ENFORCED) if (major > 0 && since > major) parameters.delete(name)
+  if (major > 0) for (const name of unknownEnforced(major)) parameters.delete(name)
   parameters = withParameters(parameters, accessFiles(parameters, config.postgresql.configDir))
   const plain = [...parameters].filter(([name]) => !isRecoverySetting(name))
   const recovery = [...parameters].filter(([name]) => isRecoverySetting(name))
@@ -175,7 +175,7 @@ export function needsColdRecovery(
 
 /** `--name=value` for the postmaster, in the order of the table (spec postgres.md 1.5 step 6). These beat ALTER SYSTEM. */
 export function commandLineOptions(parameters: Parameters): string[] {
-  return ENFORCED.filter(({ fileOnly }) => !fileOnly).flatMap(({ name }) => {
+  return COMMAND_LINE_PARAMETERS.flatMap((name) => {
     const value = valueOf(parameters, name)
     return value === undefined ? [] : [`--${name}=${value}`]
   })
