@@ -8,6 +8,8 @@ export interface ProgramOptions {
   readonly cwd: string
   readonly user: ServerUser | null
   readonly env?: Readonly<Record<string, string>>
+  /** The network namespace to run in; needs root. */
+  readonly namespace?: string | null
 }
 
 export interface Exit {
@@ -27,7 +29,8 @@ export interface Program {
 
 /** @throws when the program cannot be started */
 export async function startProgram(argv: readonly string[], options: ProgramOptions): Promise<Program> {
-  const [command = '', ...args] = argv
+  const { namespace = null, user } = options
+  const [command = '', ...args] = namespace === null ? argv : [...enter(namespace, user), ...argv]
   const log = openSync(options.logFile, 'a')
   giveTo(options.user, options.logFile)
   const child = spawn(command, args, {
@@ -35,7 +38,7 @@ export async function startProgram(argv: readonly string[], options: ProgramOpti
     detached: true,
     stdio: ['ignore', log, log],
     env: cleanEnvironment(options.env),
-    ...(options.user ? { uid: options.user.uid, gid: options.user.gid } : {}),
+    ...(user && namespace === null ? { uid: user.uid, gid: user.gid } : {}),
   })
   closeSync(log)
   let exit: Exit | null = null
@@ -58,6 +61,12 @@ export async function startProgram(argv: readonly string[], options: ProgramOpti
       if (exit === null) signalAll([pid], signal)
     },
   }
+}
+
+/** Only root may enter a namespace, so the user is changed afterwards. nsenter replaces itself: the pid stays. */
+function enter(namespace: string, user: ServerUser | null): readonly string[] {
+  const become = user ? ['-S', String(user.uid), '-G', String(user.gid)] : []
+  return ['nsenter', `--net=/run/netns/${namespace}`, ...become, '--']
 }
 
 /** Nothing of the caller's own PostgreSQL or agent settings may reach the servers. */

@@ -1,6 +1,8 @@
 import pg from 'pg'
 
 export interface ServerAddress {
+  /** Default 127.0.0.1. */
+  readonly host?: string
   readonly port: number
   readonly user: string
   readonly password: string
@@ -12,7 +14,7 @@ export interface ServerAddress {
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** One connection to one server on 127.0.0.1. A query that misses its limit ends the connection. */
+/** One connection to one server. A query that misses its limit ends the connection. */
 export class Session {
   readonly #client: pg.Client
   #open = true
@@ -29,7 +31,7 @@ export class Session {
   static async open(address: ServerAddress, limitMs: number): Promise<Session> {
     const settings = Object.entries(address.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`)
     const client = new pg.Client({
-      host: '127.0.0.1',
+      host: address.host ?? '127.0.0.1',
       port: address.port,
       user: address.user,
       password: address.password,
