@@ -60,6 +60,11 @@ export function unknownEnforced(version: number): readonly string[] {
   return ENFORCED_PARAMETERS.filter((name) => (ENFORCED.get(name)?.since ?? 0) > version)
 }
 
+/** `null` for one that is derived. */
+export function enforcedDefault(name: string): Json {
+  return ENFORCED.get(name)?.fallback ?? null
+}
+
 /** What is in force where nothing is configured. */
 export const DEFAULT_PARAMETERS: JsonObject = Object.fromEntries(
   Array.from(ENFORCED)

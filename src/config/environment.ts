@@ -145,6 +145,15 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return { document: document.value(), conditional: conditional.value(), origins, configuration, consumed, warnings }
 }
 
+/** The variable that sets a dotted key, or `null`. */
+export function variableFor(key: string): string | null {
+  const named = [...NAMED].find(([, { path }]) => path.join('.') === key)
+  if (named) return PREFIX + named[0]
+  const [section = '', name = '', ...deeper] = key.split('.')
+  const generic = `${section}_${name}`.toUpperCase()
+  return deeper.length === 0 && genericVariable(generic)?.path.join('.') === key ? PREFIX + generic : null
+}
+
 function genericVariable(short: string): Variable | undefined {
   const cut = short.indexOf('_')
   if (cut <= 0) return undefined

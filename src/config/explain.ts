@@ -1,5 +1,7 @@
 import { isObject, type Json, type JsonObject, printJson } from '../cluster/json.ts'
 import { isEnforced } from './enforced-parameters.ts'
+import { DYNAMIC, KEYS } from './keys/all.ts'
+import type { Change } from './keys/key.ts'
 import { type LocalConfiguration, locate } from './local.ts'
 import { mergePatch } from './merge.ts'
 import type { Config } from './types.ts'
@@ -23,30 +25,9 @@ export interface ExplainRequest {
   readonly dynamicOrigin: string
 }
 
-/** In force where nothing is written; the rest of the defaults is in the effective document itself. */
-const DEFAULTS: JsonObject = {
-  namespace: 'service',
-  maximum_lag_on_failover: 1_048_576,
-  maximum_lag_on_syncnode: -1,
-  primary_start_timeout: 300,
-  primary_stop_timeout: 0,
-  primary_race_backoff: 0,
-  synchronous_mode: false,
-  synchronous_node_count: 1,
-  failsafe_mode: false,
-  member_slots_ttl: '30min',
-  log: { type: 'plain', level: 'INFO', traceback_level: 'ERROR', max_queue_size: 1000 },
-  restapi: { verify_client: 'none', request_queue_size: 5 },
-  ctl: { insecure: false },
-  watchdog: { mode: 'automatic', device: '/dev/watchdog', safety_margin: 5 },
-  fence: { mode: 'on', safety_margin: 1 },
-  postgresql: { use_pg_rewind: false, database: 'postgres' },
-}
-
 const SECRET = /^(password|keyfile_password|key_password|token|sslpassword|auth|auth_data)$/
 /** Copies inside the section that only the agent reads. */
 const DERIVED = /^postgresql\.(name|scope|retry_timeout|citus)(\.|$)/
-const NEEDS_AGENT = /^(name|scope|namespace|fence|journal|citus)(\.|$)/
 const NEEDS_SERVER = new Set(
   (
     'shared_buffers huge_pages wal_buffers max_files_per_process shared_preload_libraries archive_mode ' +
@@ -55,12 +36,12 @@ const NEEDS_SERVER = new Set(
     'event_source wal_decode_buffer_size shared_memory_type max_notify_queue_pages'
   ).split(' '),
 )
-const RELOADED = ['wal_keep_segments', 'wal_keep_size']
 
 /** The effective value of each setting with its origin. Pure. */
 export function explainSettings({ config, local, dynamic, dynamicOrigin }: ExplainRequest): ExplainedSetting[] {
   const { dir, size } = config.journal
-  const known = mergePatch({ ...DEFAULTS, journal: { dir, size } }, { ...dynamic, ...config.document })
+  const defaults = mergePatch(defaultsOf({ ...dynamic, ...config.document }), { journal: { dir, size } })
+  const known = mergePatch(defaults, { ...dynamic, ...config.document })
   return leaves(known, []).flatMap(({ path, value }) => {
     const key = path.join('.')
     if (DERIVED.test(key) || value === '') return []
@@ -113,11 +94,34 @@ function originOf(
   return at(dynamic, path) === undefined ? 'default' : dynamicOrigin
 }
 
+/** Sections that are in force whether they are written or not. */
+const ALWAYS = ['log', 'restapi', 'ctl', 'postgresql', 'watchdog', 'fence', 'journal', 'tags', 'bootstrap']
+
+/** What is in force where nothing is written; what else is, is in the effective document itself. */
+function defaultsOf(document: JsonObject): JsonObject {
+  return KEYS.reduce<JsonObject>((known, { path, default: value }) => {
+    const [first = '', ...names] = path.replace(`${DYNAMIC}.`, '').split('.')
+    const isDynamic = path.startsWith(`${DYNAMIC}.`)
+    const counts = names.length === 0 || first in document || (ALWAYS.includes(first) && first !== 'bootstrap')
+    // Enforced parameters have theirs by the server's version, in the document.
+    const isWithoutEffect =
+      path.includes('<') || names[0] === 'parameters' || (isDynamic && first === 'standby_cluster')
+    if (value === undefined || isWithoutEffect || !counts) return known
+    return mergePatch(known, nested([first, ...names], value))
+  }, {})
+}
+
+function nested(path: readonly string[], value: Json): JsonObject {
+  const [key = '', ...rest] = path
+  return { [key]: rest.length === 0 ? value : nested(rest, value) }
+}
+
+const CHANGES: ReadonlyMap<string, Change> = new Map(KEYS.map(({ path, change }) => [path, change]))
+
 function restartFor(path: readonly string[]): ExplainedSetting['restart'] {
-  const [section, key, name = ''] = path
-  if (section === 'postgresql' && key === 'parameters')
-    return (isEnforced(name) && !RELOADED.includes(name)) || NEEDS_SERVER.has(name) ? 'PostgreSQL' : null
-  if (section === 'postgresql' && key === 'listen') return 'PostgreSQL'
-  if (section === 'postgresql' && (key === 'data_dir' || key === 'bin_dir')) return 'agent'
-  return NEEDS_AGENT.test(path.join('.')) ? 'agent' : null
+  if (path[0] === 'postgresql' && path[1] === 'parameters' && NEEDS_SERVER.has(path[2] ?? '')) return 'PostgreSQL'
+  const prefixes = path.map((_, i) => path.slice(0, path.length - i).join('.'))
+  const known = [...prefixes.map((key) => `${DYNAMIC}.${key}`), ...prefixes].find((key) => CHANGES.has(key))
+  const change = known === undefined ? undefined : CHANGES.get(known)
+  return change === 'agent' || change === 'PostgreSQL' ? change : null
 }

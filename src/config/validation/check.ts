@@ -140,7 +140,7 @@ export function both(...checks: readonly Check[]): Check {
       }
       return []
     },
-    { allOf: checks.map(schemaOf) },
+    Object.assign({}, ...checks.map(schemaOf)) as JsonObject,
   )
 }
 

@@ -1,4 +1,5 @@
-import type { JsonObject } from '../../cluster/json.ts'
+import { isObject, type JsonObject } from '../../cluster/json.ts'
+import type { Key } from '../keys/key.ts'
 
 type Callable = (...args: never[]) => unknown
 
@@ -13,4 +14,26 @@ export function described<C extends Callable>(check: C, schema: JsonObject): C {
 /** A check that says nothing of itself lets anything pass. */
 export function schemaOf(check: Callable): JsonObject {
   return SCHEMAS.get(check) ?? {}
+}
+
+/** Says in a schema what is told to people about a key; and what it may be, where no check says it. */
+export function withKey(schema: JsonObject, { path, meaning, default: value, schema: own }: Key): JsonObject {
+  const told = { description: meaning, ...(value === undefined ? {} : { default: value }) }
+  return changedAt(schema, path.split('.'), (checked) => ({ ...own, ...checked, ...told }))
+}
+
+function changedAt(
+  schema: JsonObject,
+  [key = '', ...rest]: readonly string[],
+  change: (schema: JsonObject) => JsonObject,
+): JsonObject {
+  const properties = objectAt(schema, 'properties')
+  const inner = objectAt(properties, key)
+  const changed = rest.length === 0 ? change(inner) : changedAt({ type: 'object', ...inner }, rest, change)
+  return { ...schema, properties: { ...properties, [key]: changed } }
+}
+
+function objectAt(schema: JsonObject, key: string): JsonObject {
+  const value = schema[key]
+  return isObject(value) ? value : {}
 }

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { isObject, type Json, type JsonObject } from '../../cluster/json.ts'
+import { KEYS } from '../keys/all.ts'
 import { RESERVED_NAME } from '../local.ts'
 import { STORE_KINDS } from '../section-store.ts'
 import {
@@ -23,7 +24,7 @@ import {
   whole,
   wrong,
 } from './check.ts'
-import { described, schemaOf } from './json-schema.ts'
+import { schemaOf, withKey } from './json-schema.ts'
 import { address, listen, reachable, reachableHosts } from './network.ts'
 import { binary, binDir, dataDir } from './server-files.ts'
 
@@ -269,23 +270,13 @@ export function configurationSchema(): JsonObject {
     Array.isArray(part['required']) ? (part['required'] as readonly Json[]) : [],
   )
   const [, stores] = parts
-  return {
+  const checked: JsonObject = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Configuration of a member (patroni.yml)',
     ...(stores?.['anyOf'] === undefined ? {} : { anyOf: stores['anyOf'] }),
     type: 'object',
-    properties: {
-      ...Object.assign({}, ...parts.map(keysOf)),
-      fence: schemaOf(fence),
-      journal: schemaOf(journal),
-      namespace: { type: 'string' },
-    },
+    properties: Object.assign({}, ...parts.map(keysOf)) as JsonObject,
     required,
   }
+  return KEYS.filter(({ path }) => !path.includes('<')).reduce(withKey, checked)
 }
-
-const fence = mapping({
-  mode: described(() => [], { enum: ['on', 'off', true, false] }),
-  safety_margin: whole(0),
-})
-const journal = mapping({ dir: string, size: whole(0) })
