@@ -1,4 +1,4 @@
-import { type ClusterView, viewFromKeys } from '../../src/cluster/view.ts'
+import { type ClusterView, ViewReader } from '../../src/cluster/view.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { Network } from '../net/network.ts'
@@ -40,6 +40,7 @@ export class StoreService {
   readonly #network: Network
   readonly #scheduler: Scheduler
   readonly #rng: Rng
+  readonly #reader = new ViewReader()
   readonly #views = new WeakMap<Keys, ClusterView>()
   readonly #troubles = new Map<string, StoreTrouble[]>()
 
@@ -71,7 +72,7 @@ export class StoreService {
   viewOf(keys: Keys): ClusterView {
     let view = this.#views.get(keys)
     if (!view) {
-      view = viewFromKeys(keys)
+      view = this.#reader.read(keys)
       this.#views.set(keys, view)
     }
     return view

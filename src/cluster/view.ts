@@ -67,24 +67,81 @@ export const KEYS = {
  * hides the others; unknown keys are passed over.
  */
 export function viewFromKeys(keys: ReadonlyMap<string, StoredValue>): ClusterView {
-  const members: Member[] = []
-  for (const [key, stored] of keys) {
-    const name = key.startsWith(KEYS.members) ? key.slice(KEYS.members.length) : ''
-    if (name !== '' && !name.includes('/')) members.push(parseMember(name, stored.text, stored.version, stored.session))
+  return new ViewReader().read(keys)
+}
+
+/**
+ * Understands the same tree again and again. A value that has not changed is not parsed again and is the same object
+ * as in the view before: who depends on one may compare it by identity.
+ */
+export class ViewReader {
+  readonly #members = new Map<string, Understood<Member | null>>()
+  readonly #config = new Understood(parseDynamicConfig)
+  readonly #leader = new Understood(parseLeader)
+  readonly #status = new Understood((stored) => (stored ? parseStatus(stored.text, undefined) : null))
+  readonly #failover = new Understood(parseFailoverRequest)
+  readonly #sync = new Understood(parseSyncState)
+  readonly #history = new Understood(parseHistory)
+  readonly #failsafe = new Understood((stored) => (stored && parseJson(stored.text)) ?? null)
+
+  read(keys: ReadonlyMap<string, StoredValue>): ClusterView {
+    return {
+      initialize: keys.get(KEYS.initialize)?.text ?? null,
+      config: this.#config.of(keys.get(KEYS.config)),
+      leader: this.#leader.of(keys.get(KEYS.leader)),
+      status: this.#status.of(keys.get(KEYS.status)) ?? parseStatus(undefined, keys.get(KEYS.legacyOptime)?.text),
+      members: this.#readMembers(keys),
+      failover: this.#failover.of(keys.get(KEYS.failover)),
+      sync: this.#sync.of(keys.get(KEYS.sync)),
+      history: this.#history.of(keys.get(KEYS.history)),
+      failsafe: this.#failsafe.of(keys.get(KEYS.failsafe)),
+    }
   }
-  members.sort((a, b) => (a.name < b.name ? -1 : 1))
-  const failsafe = keys.get(KEYS.failsafe)
-  return {
-    initialize: keys.get(KEYS.initialize)?.text ?? null,
-    config: parseDynamicConfig(keys.get(KEYS.config)),
-    leader: parseLeader(keys.get(KEYS.leader)),
-    status: parseStatus(keys.get(KEYS.status)?.text, keys.get(KEYS.legacyOptime)?.text),
-    members,
-    failover: parseFailoverRequest(keys.get(KEYS.failover)),
-    sync: parseSyncState(keys.get(KEYS.sync)),
-    history: parseHistory(keys.get(KEYS.history)),
-    failsafe: (failsafe && parseJson(failsafe.text)) ?? null,
+
+  #readMembers(keys: ReadonlyMap<string, StoredValue>): Member[] {
+    const members: Member[] = []
+    for (const [key, stored] of keys) {
+      const name = key.startsWith(KEYS.members) ? key.slice(KEYS.members.length) : ''
+      const member = name !== '' && !name.includes('/') ? this.#readMember(name, stored) : null
+      if (member) members.push(member)
+    }
+    if (this.#members.size > members.length) {
+      for (const name of this.#members.keys()) if (!keys.has(KEYS.members + name)) this.#members.delete(name)
+    }
+    return members.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
+
+  #readMember(name: string, stored: StoredValue): Member | null {
+    let known = this.#members.get(name)
+    if (!known) {
+      known = new Understood((given) => (given ? parseMember(name, given.text, given.version, given.session) : null))
+      this.#members.set(name, known)
+    }
+    return known.of(stored)
+  }
+}
+
+/** What the value of one key means, kept until the key changes. */
+class Understood<T> {
+  readonly #parse: (stored: StoredValue | undefined) => T
+  #last: { readonly stored: StoredValue | undefined; readonly meaning: T } | null = null
+
+  constructor(parse: (stored: StoredValue | undefined) => T) {
+    this.#parse = parse
+  }
+
+  of(stored: StoredValue | undefined): T {
+    if (this.#last && isSame(this.#last.stored, stored)) return this.#last.meaning
+    const meaning = this.#parse(stored)
+    this.#last = { stored, meaning }
+    return meaning
+  }
+}
+
+/** By the text too: a store that is put back from a backup counts its versions anew. */
+function isSame(a: StoredValue | undefined, b: StoredValue | undefined): boolean {
+  if (a === b) return true
+  return a !== undefined && b !== undefined && a.version === b.version && a.session === b.session && a.text === b.text
 }
 
 function parseDynamicConfig(stored: StoredValue | undefined): DynamicConfig | null {

@@ -36,7 +36,7 @@ export async function loadView(ha: Ha, signal: AbortSignal): Promise<ClusterView
 /** The last valid document stays in force when the key is missing or malformed: the store may have been wiped. */
 function learnSettings(ha: Ha, view: ClusterView): void {
   const { memory, world } = ha
-  if (!view.config?.valid) return
+  if (!view.config?.valid || view.config.document === memory.dynamicConfig) return
   const { timing } = adjustedTiming(view.config.document, world.minimumTiming)
   memory.dynamicConfig = view.config.document
   if (timing && JSON.stringify(timing) !== JSON.stringify(memory.timing)) {

@@ -1,5 +1,5 @@
 import { type StoredValue, version } from '../../cluster/stored.ts'
-import { type ClusterView, viewFromKeys } from '../../cluster/view.ts'
+import { type ClusterView, ViewReader } from '../../cluster/view.ts'
 import type { StoreEvent } from '../../ports/dcs.ts'
 import { eventOf as eventOfTexts } from '../events.ts'
 import { isNewer, type KeyValue, newest } from './wire.ts'
@@ -18,6 +18,7 @@ export class Cache {
   readonly #keys = new Map<string, KeyValue>()
   /** When deleted keys were deleted, so that a late answer to a write does not bring them back. */
   readonly #deleted = new Map<string, string>()
+  readonly #reader = new ViewReader()
   #view: ClusterView | null = null
   /** Everything up to here is known. */
   revision = '0'
@@ -35,7 +36,7 @@ export class Cache {
   }
 
   view(): ClusterView {
-    this.#view ??= viewOf(this.#prefix, this.#keys.values())
+    this.#view ??= viewOf(this.#prefix, this.#keys.values(), this.#reader)
     return this.#view
   }
 
@@ -118,14 +119,14 @@ export function revisionOf(change: Change): string {
   return change.kind === 'put' ? change.kv.modRevision : change.modRevision
 }
 
-export function viewOf(prefix: string, list: Iterable<KeyValue>): ClusterView {
+export function viewOf(prefix: string, list: Iterable<KeyValue>, reader = new ViewReader()): ClusterView {
   const keys = new Map<string, StoredValue>()
   for (const { key, value, modRevision, lease } of list) {
     if (key.startsWith(prefix)) {
       keys.set(key.slice(prefix.length), { text: value, version: version(modRevision), session: lease })
     }
   }
-  return viewFromKeys(keys)
+  return reader.read(keys)
 }
 
 /** @param key relative to the prefix */

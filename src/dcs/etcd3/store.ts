@@ -7,7 +7,7 @@ import { printStatus, type Status } from '../../cluster/status.ts'
 import type { Version } from '../../cluster/stored.ts'
 import { printSyncState } from '../../cluster/sync-state.ts'
 import { elapsedMs, type Instant, LONG_AGO, later } from '../../cluster/time.ts'
-import { type ClusterView, KEYS } from '../../cluster/view.ts'
+import { type ClusterView, KEYS, ViewReader } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import {
   type DcsTiming,
@@ -34,6 +34,7 @@ export class Etcd3Store implements Store {
   readonly #parts: Parts
   readonly #parseSection: (section: JsonObject) => OptionsOutcome
   readonly #listeners = new Set<(event: StoreEvent) => void>()
+  readonly #reader = new ViewReader()
 
   constructor(parts: Parts, parseSection: (section: JsonObject) => OptionsOutcome) {
     this.#parts = parts
@@ -115,7 +116,7 @@ export class Etcd3Store implements Store {
 
   async #read(budget: Budget): Promise<StoreOutcome<ClusterView>> {
     const read = await this.#readAll(budget)
-    return read.kind === 'done' ? { kind: 'done', value: viewOf(this.#parts.prefix, read.value) } : read
+    return read.kind === 'done' ? { kind: 'done', value: viewOf(this.#parts.prefix, read.value, this.#reader) } : read
   }
 
   async #readAll(budget: Budget): Promise<StoreOutcome<readonly KeyValue[]>> {

@@ -6,7 +6,7 @@ import type { Lsn } from '../../cluster/lsn.ts'
 import { printStatus, type Status } from '../../cluster/status.ts'
 import { type Version, version } from '../../cluster/stored.ts'
 import { printSyncState } from '../../cluster/sync-state.ts'
-import { type ClusterView, KEYS, viewFromKeys } from '../../cluster/view.ts'
+import { type ClusterView, KEYS, ViewReader } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import {
   type DcsTiming,
@@ -37,6 +37,7 @@ export class RaftStore implements Store {
   readonly #identity: StoreIdentity
   readonly #deps: StoreDeps
   readonly #listeners = new Set<(event: StoreEvent) => void>()
+  readonly #reader = new ViewReader()
   #timing: DcsTiming
   #session: Session | null = null
   #lock: Lock | null = null
@@ -73,12 +74,12 @@ export class RaftStore implements Store {
     const { local } = this.#backend
     if (!local) {
       const read = await this.#backend.access.read(this.#identity.prefix, budget)
-      return read.kind === 'keys' ? { kind: 'done', value: this.#viewOf(read.keys) } : read
+      return read.kind === 'keys' ? { kind: 'done', value: this.#read(read.keys) } : read
     }
     const trouble = await local.whenCurrent(budget)
     if (trouble !== null) return { kind: 'unknown', reason: trouble }
     const { index } = local
-    if (this.#view?.index !== index) this.#view = { index, view: this.#viewOf(local.withPrefix(this.#identity.prefix)) }
+    if (this.#view?.index !== index) this.#view = { index, view: this.#read(local.withPrefix(this.#identity.prefix)) }
     return { kind: 'done', value: this.#view.view }
   }
 
@@ -218,12 +219,16 @@ export class RaftStore implements Store {
     return this.#identity.prefix + relative
   }
 
-  #viewOf(list: readonly KeyValue[], prefix = this.#identity.prefix): ClusterView {
+  #read(list: readonly KeyValue[]): ClusterView {
+    return this.#viewOf(list, this.#identity.prefix, this.#reader)
+  }
+
+  #viewOf(list: readonly KeyValue[], prefix: string, reader = new ViewReader()): ClusterView {
     const keys = list.map(
       ({ key, value, version: written, lease }) =>
         [key.slice(prefix.length), { text: value, version: version(String(written)), session: lease }] as const,
     )
-    return viewFromKeys(new Map(keys))
+    return reader.read(new Map(keys))
   }
 
   #unchanged(key: string, seen: Version | null): Condition[] {
