@@ -3,14 +3,16 @@ import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from '../lab/cluster.ts'
+import { STORE_KINDS } from '../lab/store.ts'
 import { type Result, save, table } from './results.ts'
 import { type Bench, bootstrap, type Figures, SCENARIOS } from './scenarios.ts'
 
 const USAGE = `usage: npm run bench -- [options]
 
-Measures three members on etcd from the outside, as a client sees them.
+Measures three members from the outside, as a client sees them.
 
   --label NAME           name of the column and of the file in bench/results (default: matriarch)
+  --dcs etcd3|raft       the store: one etcd server, or the members themselves (default etcd3)
   --agent-cmd "WORDS"    another agent than ours; {cfg} stands for its configuration file
   --scenario NAME        may be given several times; default: all (${SCENARIOS.map((scenario) => scenario.name).join(', ')})
   --repeat N             runs of each scenario that can be repeated (default 5)
@@ -24,6 +26,7 @@ async function main(): Promise<number> {
   const { values: options } = parseArgs({
     options: {
       label: { type: 'string', default: 'matriarch' },
+      dcs: { type: 'string', default: 'etcd3' },
       'agent-cmd': { type: 'string' },
       scenario: { type: 'string', multiple: true, default: SCENARIOS.map((scenario) => scenario.name) },
       repeat: { type: 'string', default: '5' },
@@ -41,6 +44,8 @@ async function main(): Promise<number> {
   }
   const unknown = options.scenario.filter((name) => SCENARIOS.every((scenario) => scenario.name !== name))
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; see --help`)
+  const store = STORE_KINDS.find((kind) => kind === options.dcs)
+  if (!store) throw new Error(`no store ${options.dcs}; see --help`)
 
   const timing = {
     ttl: number(options.ttl),
@@ -52,6 +57,7 @@ async function main(): Promise<number> {
     scope: 'bench',
     members: ['n0', 'n1', 'n2'],
     timing,
+    store,
     purpose: 'bench',
     ...(options['agent-cmd'] === undefined ? {} : { agentCommand: options['agent-cmd'].split(/\s+/) }),
   })
@@ -88,7 +94,7 @@ async function main(): Promise<number> {
         processors: cpus().length,
         node: process.versions.node,
         postgres: version(join(postgresBin, 'postgres')),
-        etcd: version(etcd),
+        store: store === 'raft' ? 'its own Raft' : `etcd ${version(etcd)}`,
         load,
       },
       timing,

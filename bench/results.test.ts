@@ -12,7 +12,7 @@ test('the table has a column for each agent, and says where a scenario failed', 
   const result = (label: string, gaps: readonly number[]): Result => ({
     label,
     date: '2026-01-01T00:00:00Z',
-    machine: { processors: 2, node: '20', postgres: '15', etcd: '3.4', load: 0.5 },
+    machine: { processors: 2, node: '20', postgres: '15', store: 'etcd 3.4', load: 0.5 },
     timing: { ttl: 30, loopWait: 10, retryTimeout: 10 },
     scenarios: gaps.length > 0 ? { switchover: gaps.map((gapMs) => ({ gapMs })) } : {},
     failures: gaps.length > 0 ? {} : { switchover: ['not within 60 s'] },

@@ -10,7 +10,8 @@ export interface Result {
     readonly processors: number
     readonly node: string
     readonly postgres: string
-    readonly etcd: string
+    /** The kind of store and, where it is a program of its own, its version. */
+    readonly store: string
     /** Processes that wanted a processor when the measurement began: more than there are means that figures are too high. */
     readonly load: number
   }
@@ -66,7 +67,7 @@ const ROWS: readonly TableRow[] = [
   {
     title: 'requests to the store at rest, three members',
     scenario: 'rest',
-    cell: (f) => `${f('storeRequestsPerMinute')} a minute`,
+    cell: (f) => (Number.isNaN(f('storeRequestsPerMinute')) ? '' : `${f('storeRequestsPerMinute')} a minute`),
   },
   {
     title: 'health checks / slowest of 100',
@@ -108,8 +109,8 @@ export function save(folder: string, result: Result): void {
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result)
     .sort((a, b) => (a.label < b.label ? -1 : 1))
   const machines = all.map(({ label, date, machine }) => {
-    const { processors, node, postgres, etcd, load } = machine
-    return `- ${label}: ${date.slice(0, 10)}, ${processors} processors with ${load} processes waiting for them, Node.js ${node}, PostgreSQL ${postgres}, etcd ${etcd}`
+    const { processors, node, postgres, store, load } = machine
+    return `- ${label}: ${date.slice(0, 10)}, ${processors} processors with ${load} processes waiting for them, Node.js ${node}, PostgreSQL ${postgres}, ${store}`
   })
   const runs =
     'Each figure is the median of the runs in the JSON file of the same name. The machines are shared and noisy: compare ratios within one day.'

@@ -47,9 +47,9 @@ async function rest({ cluster, restMs }: Bench): Promise<Figures> {
   const agents = cluster.members.flatMap((member) => (member.agentPid === null ? [] : [member.agentPid]))
   const own = agents.map((pid) => processTree(pid).filter((each) => !processTitle(each).includes('postgres')))
   const cpu = (): readonly number[] => own.map((pids) => sum(pids.map((pid) => resourceUse(pid).cpuMs)))
-  const [cpuBefore, storeBefore] = [cpu(), await cluster.etcd.requestsServed()]
+  const [cpuBefore, storeBefore] = [cpu(), await cluster.store.requestsServed()]
   await sleep(restMs)
-  const [cpuAfter, storeAfter] = [cpu(), await cluster.etcd.requestsServed()]
+  const [cpuAfter, storeAfter] = [cpu(), await cluster.store.requestsServed()]
   const perMinute = (count: number): number => Math.round((count * 60_000) / restMs)
   const methods = [
     'Range',
@@ -61,12 +61,12 @@ async function rest({ cluster, restMs }: Bench): Promise<Figures> {
     'LeaseKeepAlive messages',
     'Watch messages',
   ]
-  const requests = methods.map((method) => (storeAfter.get(method) ?? 0) - (storeBefore.get(method) ?? 0))
+  const requests = methods.map((method) => (storeAfter?.get(method) ?? 0) - (storeBefore?.get(method) ?? 0))
   return {
     pssMb: tenths(Math.max(...own.map((pids) => sum(pids.map((pid) => resourceUse(pid).pssKb)))) / 1024),
     anonymousMb: tenths(Math.max(...own.map((pids) => sum(pids.map((pid) => resourceUse(pid).anonymousKb)))) / 1024),
     cpuMsPerMinute: perMinute(Math.max(...cpuAfter.map((after, i) => after - (cpuBefore[i] ?? 0)))),
-    storeRequestsPerMinute: perMinute(sum(requests)),
+    ...(storeAfter ? { storeRequestsPerMinute: perMinute(sum(requests)) } : {}),
   }
 }
 
@@ -117,7 +117,7 @@ async function hostLost({ cluster }: Bench): Promise<Figures> {
     act: async (old) => {
       await old.killHost()
       const key = cluster.key('leader')
-      await until('the lease ends', HEAL_MS, async () => (await cluster.etcd.get(key)) !== old.name)
+      await until('the lease ends', HEAL_MS, async () => (await cluster.store.get(key)) !== old.name)
       leaseEnd = performance.now()
     },
   })

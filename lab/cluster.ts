@@ -2,10 +2,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Etcd } from './etcd.ts'
+import { EtcdStore } from './etcd-store.ts'
+import { type Host, THIS_HOST } from './host.ts'
 import { type ConfigDocument, Member, type MemberPlace, memberConfig, type Timing } from './member.ts'
 import { freePorts } from './ports.ts'
 import { type Programs, stagePrograms } from './programs.ts'
+import { RaftGroup } from './raft-group.ts'
 import { giveTo, type ServerUser, serverUser } from './server-user.ts'
+import type { Store, StoreKind } from './store.ts'
 import { until } from './wait.ts'
 
 export interface ClusterOptions {
@@ -14,6 +18,15 @@ export interface ClusterOptions {
   readonly scope: string
   readonly members: readonly string[]
   readonly timing: Timing
+  /** Default: etcd. */
+  readonly store?: StoreKind
+  /** The store will be stopped or frozen. */
+  readonly storeOutages?: boolean
+  /**
+   * Voters without PostgreSQL beside the members, where these are the store: as many as make three, or more where so many
+   * members will be lost that the others are no majority.
+   */
+  readonly witnesses?: number
   /** Part of the name of the folder below the temporary directory. */
   readonly purpose: string
   /** Another agent than ours; `{cfg}` stands for its configuration file. */
@@ -21,6 +34,10 @@ export interface ClusterOptions {
   readonly agentEnv?: Readonly<Record<string, string>>
   readonly dcs?: ConfigDocument
   readonly parameters?: ConfigDocument
+  /** One etcd server runs on each; default: one, on this machine. */
+  readonly storeHosts?: readonly Host[]
+  /** What is special about the place of a member. */
+  readonly placeOf?: (name: string, folder: string) => Partial<Pick<MemberPlace, 'host' | 'dataDir' | 'env'>>
 }
 
 /** One row of `GET /cluster`. */
@@ -34,11 +51,11 @@ export interface MemberRow {
   readonly lag?: number | string
 }
 
-/** An etcd and some members, all real processes of this machine, below one temporary folder. */
+/** A store and some members, all real processes of this machine, below one temporary folder. */
 export class Cluster {
   readonly folder: string
   readonly scope: string
-  readonly etcd: Etcd
+  readonly store: Store
   readonly programs: Programs
   readonly members: Member[] = []
   /** Aborts when the cluster is killed: whoever uses it has to end. */
@@ -52,30 +69,30 @@ export class Cluster {
     folder: string,
     user: ServerUser | null,
     programs: Programs,
-    etcd: Etcd,
+    store: Store,
   ) {
     this.#options = options
     this.folder = folder
     this.scope = options.scope
     this.#user = user
     this.programs = programs
-    this.etcd = etcd
+    this.store = store
     this.ended = this.#end.signal
   }
 
-  /** Makes the folder, starts etcd and prepares the members; starts none of them. */
+  /** Makes the folder, starts the store and prepares the members; starts none of them. */
   static async create(options: ClusterOptions): Promise<Cluster> {
     const user = serverUser()
     const folder = mkdtempSync(join(tmpdir(), `matriarch-${options.purpose}-`))
     chmodSync(folder, 0o755)
-    const store = join(folder, 'store')
-    mkdirSync(store)
-    giveTo(user, folder, store)
+    const storeFolder = join(folder, 'store')
+    mkdirSync(storeFolder)
+    giveTo(user, folder, storeFolder)
     const programs = stagePrograms(options.checkout, join(folder, 'program'), user)
-    const etcd = await Etcd.create({ binary: programs.etcd, folder: store, user })
-    const cluster = new Cluster(options, folder, user, programs, etcd)
+    const store = await createStore(options, { folder: storeFolder, user, programs })
+    const cluster = new Cluster(options, folder, user, programs, store)
     try {
-      await etcd.start()
+      await store.start()
       for (const name of options.members) await cluster.addMember(name)
     } catch (error) {
       await cluster.destroy()
@@ -87,20 +104,24 @@ export class Cluster {
   /** Prepares one more member; does not start it. `name` may be that of another one if the folder differs. */
   async addMember(name: string, folderName = name): Promise<Member> {
     const [pgPort = 0, apiPort = 0] = await freePorts(2)
-    const { scope, timing, dcs, parameters, agentEnv } = this.#options
+    const { scope, timing, dcs, parameters, agentEnv, placeOf } = this.#options
+    const folder = join(this.folder, folderName)
+    const special = placeOf?.(name, folder)
     const place: MemberPlace = {
       name,
       scope,
-      folder: join(this.folder, folderName),
+      folder,
+      host: THIS_HOST,
       pgPort,
       apiPort,
       user: this.#user,
       agentCommand: this.#options.agentCommand ?? [this.programs.agent, '{cfg}'],
-      env: { MATRIARCH_NODE: this.programs.node, ...agentEnv },
+      ...special,
+      env: { MATRIARCH_NODE: this.programs.node, ...agentEnv, ...special?.env },
     }
     const config = memberConfig(place, {
       timing,
-      etcdPort: this.etcd.port,
+      store: await this.store.sectionFor(folder),
       postgresBin: this.programs.postgresBin,
       ...(dcs ? { dcs } : {}),
       ...(parameters ? { parameters } : {}),
@@ -108,6 +129,12 @@ export class Cluster {
     const member = new Member(place, config)
     this.members.push(member)
     return member
+  }
+
+  /** The servers of the store, where it is etcd. */
+  get stores(): readonly Etcd[] {
+    if (!(this.store instanceof EtcdStore)) throw new Error('the members are the store')
+    return this.store.servers
   }
 
   member(name: string): Member {
@@ -168,26 +195,30 @@ export class Cluster {
 
   /** After whatever went wrong: the store and every member run. */
   async revive(): Promise<void> {
-    if (!this.etcd.isRunning) await this.etcd.start()
-    this.etcd.thaw()
+    this.store.thaw()
+    if (!this.store.isRunning) await this.store.start()
     for (const member of this.members) {
       member.signalAgent('SIGCONT')
       if (!member.isRunning) await member.start()
     }
   }
 
-  /** Starts the first member, waits until it can be written to, then the others. @returns how long both took */
+  /**
+   * Starts the first member, or as many as the store needs, waits until one can be written to, then the others.
+   * @returns how long both took
+   */
   async bootstrap(limitMs: number): Promise<{ readonly writableMs: number; readonly streamingMs: number }> {
     const startedAt = performance.now()
-    const [first, ...others] = this.members
-    if (!first) throw new Error('a cluster without members')
-    await first.start()
+    const first = this.members.slice(0, this.store.membersNeeded)
+    if (first.length === 0) throw new Error('a cluster without members')
+    for (const member of first) await member.start()
     await until('the first member can be written to', limitMs, async () => {
-      if (!first.isRunning) throw new Error(`the agent of ${first.name} has ended`)
-      return (await first.rest('GET', '/primary'))?.status === 200 && (await first.sql('SELECT 1')).length === 1
+      const ended = first.find(({ isRunning }) => !isRunning)
+      if (ended) throw new Error(`the agent of ${ended.name} has ended`)
+      return ((await (await this.leader())?.sql('SELECT 1')) ?? []).length === 1
     })
     const writableMs = performance.now() - startedAt
-    for (const member of others) await member.start()
+    for (const member of this.members.slice(first.length)) await member.start()
     await this.healthy(limitMs)
     return { writableMs, streamingMs: performance.now() - startedAt }
   }
@@ -216,6 +247,29 @@ export class Cluster {
   async kill(): Promise<void> {
     this.#end.abort()
     await Promise.all(this.members.map((member) => member.destroy()))
-    await this.etcd.stop()
+    await this.store.close()
   }
 }
+
+async function createStore(
+  options: ClusterOptions,
+  place: { readonly folder: string; readonly user: ServerUser | null; readonly programs: Programs },
+): Promise<Store> {
+  const { folder, user, programs } = place
+  if (options.store !== 'raft') {
+    return new EtcdStore(await Etcd.create({ binary: programs.etcd, folder, user }, options.storeHosts))
+  }
+  const members = options.members.length
+  return RaftGroup.create({
+    folder,
+    user,
+    program: programs.agent,
+    env: { MATRIARCH_NODE: programs.node },
+    members,
+    witnesses: Math.max(options.witnesses ?? 0, VOTERS - members),
+    interruptible: options.storeOutages ?? false,
+  })
+}
+
+/** Fewer could not lose one. */
+const VOTERS = 3

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type Host, THIS_HOST } from './host.ts'
 import { ask } from './http.ts'
 import { freePorts } from './ports.ts'
 import { type Program, startProgram } from './processes.ts'
@@ -12,55 +13,86 @@ export interface EtcdOptions {
   readonly user: ServerUser | null
 }
 
+/** Where one server of a store is, and by which name the others know it. */
+interface EtcdPlace {
+  readonly name: string
+  readonly host: Host
+  readonly port: number
+  readonly peerUrl: string
+}
+
 /** One etcd server, with the few calls by which tests look into it. */
 export class Etcd {
   readonly port: number
   readonly logFile: string
   readonly #options: EtcdOptions
-  readonly #peerPort: number
+  readonly #place: EtcdPlace
+  readonly #initialCluster: string
   #program: Program | null = null
 
-  private constructor(options: EtcdOptions, port: number, peerPort: number) {
+  private constructor(options: EtcdOptions, place: EtcdPlace, initialCluster: string) {
     this.#options = options
-    this.port = port
-    this.#peerPort = peerPort
-    this.logFile = join(options.folder, 'etcd.log')
+    this.#place = place
+    this.#initialCluster = initialCluster
+    this.port = place.port
+    this.logFile = join(options.folder, `${place.name}.log`)
   }
 
-  static async create(options: EtcdOptions): Promise<Etcd> {
-    const [port = 0, peerPort = 0] = await freePorts(2)
-    return new Etcd(options, port, peerPort)
+  /** The servers of one store, one on each host. */
+  static async create(options: EtcdOptions, hosts: readonly Host[] = [THIS_HOST]): Promise<readonly Etcd[]> {
+    const places = await Promise.all(
+      hosts.map(async (host, i): Promise<EtcdPlace> => {
+        const [port = 0, peerPort = 0] = await freePorts(2)
+        return { name: `etcd${i + 1}`, host, port, peerUrl: `http://${host.address}:${peerPort}` }
+      }),
+    )
+    const initialCluster = places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')
+    return places.map((place) => new Etcd(options, place, initialCluster))
+  }
+
+  get name(): string {
+    return this.#place.name
+  }
+
+  get host(): Host {
+    return this.#place.host
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `http://${this.#place.host.address}:${this.port}`
   }
 
-  /** Starts it, or starts it again on the same data; returns when it answers. */
+  /** Starts it, or starts it again on the same data; returns when it answers, for which most servers have to run. */
   async start(): Promise<void> {
+    const program = await this.launch()
+    await until('etcd answers', 20_000, async () => {
+      if (program.exit() !== null) throw new Error('etcd ended at once')
+      return (await ask('GET', `${this.url}/health`))?.status === 200
+    })
+  }
+
+  /** Starts it and waits for nothing. */
+  async launch(): Promise<Program> {
     const { binary, folder, user } = this.#options
-    const peer = `http://127.0.0.1:${this.#peerPort}`
+    const { name, host, peerUrl: peer } = this.#place
     const flags = {
-      name: 'lab',
-      'data-dir': join(folder, 'etcd'),
+      name,
+      'data-dir': join(folder, name),
       'log-level': 'error',
       'listen-client-urls': this.url,
       'advertise-client-urls': this.url,
       'listen-peer-urls': peer,
       'initial-advertise-peer-urls': peer,
-      'initial-cluster': `lab=${peer}`,
+      'initial-cluster': this.#initialCluster,
     }
     const argv = [
       binary,
       '--unsafe-no-fsync',
       ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
     ]
-    const program = await startProgram(argv, { logFile: this.logFile, cwd: folder, user })
+    const program = await startProgram(argv, { logFile: this.logFile, cwd: folder, user, namespace: host.namespace })
     this.#program = program
-    await until('etcd answers', 20_000, async () => {
-      if (program.exit() !== null) throw new Error('etcd ended at once')
-      return (await ask('GET', `${this.url}/health`))?.status === 200
-    })
+    return program
   }
 
   get isRunning(): boolean {

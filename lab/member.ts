@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { Host } from './host.ts'
 import { type Answer, ask } from './http.ts'
 import { type Exit, type Program, processTree, signalAll, startProgram, worksIn } from './processes.ts'
 import { giveTo, type ServerUser } from './server-user.ts'
@@ -31,6 +32,9 @@ export interface MemberPlace {
   readonly scope: string
   /** The member's own folder; made when it is missing. */
   readonly folder: string
+  /** Default: `data` in the member's folder. */
+  readonly dataDir?: string
+  readonly host: Host
   readonly pgPort: number
   readonly apiPort: number
   readonly user: ServerUser | null
@@ -71,17 +75,17 @@ export class Member {
     this.pgPort = place.pgPort
     this.apiPort = place.apiPort
     this.config = config
-    this.dataDir = join(place.folder, 'data')
+    this.dataDir = dataDirOf(place)
     this.configFile = join(place.folder, 'patroni.yml')
     this.logFile = join(place.folder, 'agent.log')
   }
 
   get apiUrl(): string {
-    return `http://127.0.0.1:${this.apiPort}`
+    return `http://${this.#place.host.address}:${this.apiPort}`
   }
 
   get server(): ServerAddress {
-    return { port: this.pgPort, ...SUPERUSER }
+    return { host: this.#place.host.address, port: this.pgPort, ...SUPERUSER }
   }
 
   writeConfig(): void {
@@ -95,8 +99,9 @@ export class Member {
   async start(): Promise<void> {
     this.writeConfig()
     const argv = this.#place.agentCommand.map((word) => word.replaceAll('{cfg}', this.configFile))
-    const { user, env } = this.#place
-    this.#program = await startProgram(argv, { logFile: this.logFile, cwd: this.folder, user, ...(env ? { env } : {}) })
+    const { user, env, host } = this.#place
+    const options = { logFile: this.logFile, cwd: this.folder, user, namespace: host.namespace }
+    this.#program = await startProgram(argv, env ? { ...options, env } : options)
   }
 
   /** The agent has been started and has not ended. */
@@ -203,21 +208,28 @@ export class Member {
 
 export interface ConfigOptions {
   readonly timing: Timing
-  readonly etcdPort: number
+  /** What it says about the store. */
+  readonly store: ConfigDocument
   readonly postgresBin: string
   /** Replaces what `bootstrap.dcs` says. */
   readonly dcs?: ConfigDocument
   readonly parameters?: ConfigDocument
 }
 
+function dataDirOf(place: MemberPlace): string {
+  return place.dataDir ?? join(place.folder, 'data')
+}
+
 /** A patroni.yml as people have it, small and quick: no fsync, since no machine really loses power here. */
 export function memberConfig(place: MemberPlace, options: ConfigOptions): ConfigDocument {
-  const { timing } = options
+  const { timing, store } = options
+  const { address } = place.host
+  const clients = place.host.namespace === null ? `${address}/32` : 'samenet'
   return {
     scope: place.scope,
     name: place.name,
-    restapi: { listen: `127.0.0.1:${place.apiPort}`, connect_address: `127.0.0.1:${place.apiPort}` },
-    etcd3: { host: `127.0.0.1:${options.etcdPort}` },
+    restapi: { listen: `${address}:${place.apiPort}`, connect_address: `${address}:${place.apiPort}` },
+    ...store,
     bootstrap: {
       dcs: {
         ttl: timing.ttl,
@@ -230,16 +242,16 @@ export function memberConfig(place: MemberPlace, options: ConfigOptions): Config
       initdb: [{ encoding: 'UTF8' }, 'data-checksums'],
     },
     postgresql: {
-      listen: `127.0.0.1:${place.pgPort}`,
-      connect_address: `127.0.0.1:${place.pgPort}`,
-      data_dir: join(place.folder, 'data'),
+      listen: `${address}:${place.pgPort}`,
+      connect_address: `${address}:${place.pgPort}`,
+      data_dir: dataDirOf(place),
       bin_dir: options.postgresBin,
       pgpass: join(place.folder, 'pgpass'),
       basebackup: [{ checkpoint: 'fast' }],
       pg_hba: [
         'local all all trust',
-        `host replication ${REPLICATION.username} 127.0.0.1/32 md5`,
-        'host all all 127.0.0.1/32 md5',
+        `host replication ${REPLICATION.username} ${clients} md5`,
+        `host all all ${clients} md5`,
       ],
       authentication: {
         superuser: { username: SUPERUSER.user, password: SUPERUSER.password },

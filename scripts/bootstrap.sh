@@ -41,17 +41,19 @@ find_postgres() {
 
 find_etcd() { command -v etcd 2>/dev/null; }
 
-# need_servers: sets and exports PGBIN and ETCD. Installs the distribution's packages where that is allowed.
+# need_servers [etcd]: sets and exports PGBIN, and ETCD if asked. Installs the distribution's packages where that is allowed.
 need_servers() {
   local wanted=()
   find_postgres >/dev/null || wanted+=(postgresql)
-  find_etcd >/dev/null || wanted+=(etcd-server)
+  [ "${1:-}" != etcd ] || find_etcd >/dev/null || wanted+=(etcd-server)
   if [ ${#wanted[@]} -gt 0 ]; then
     install_packages "${wanted[@]}"
   fi
   PGBIN=$(find_postgres) || die "PostgreSQL's server programs are missing (initdb, postgres, pg_rewind); on Debian and Ubuntu: sudo apt-get install postgresql. Elsewhere set PGBIN to their folder"
+  export PGBIN
+  [ "${1:-}" = etcd ] || return 0
   ETCD=$(find_etcd) || die "etcd is missing; on Debian and Ubuntu: sudo apt-get install etcd-server"
-  export PGBIN ETCD
+  export ETCD
 }
 
 install_packages() {

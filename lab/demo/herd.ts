@@ -1,23 +1,29 @@
 import { Cluster } from '../cluster.ts'
+import type { StoreKind } from '../store.ts'
 import { chapter, good, memberTable, say, seconds } from './screen.ts'
 
 /** Short, so that the loss of a host is noticed soon: `ttl` below 20 needs the lease guard, which comes with the agent. */
 export const TIMING = { ttl: 10, loopWait: 2, retryTimeout: 3 }
 const START_LIMIT_MS = 60_000
+const STORES: Readonly<Record<StoreKind, string>> = {
+  raft: 'and no other store than the agents themselves',
+  etcd3: 'one etcd',
+}
 
-/** Starts etcd and three members, and tells about it. */
-export async function startHerd(): Promise<Cluster> {
+/** Prepares three members. On etcd that is started here; on Raft they are the store themselves. */
+export async function prepareHerd(store: StoreKind): Promise<Cluster> {
   return Cluster.create({
     checkout: process.cwd(),
     scope: 'demo',
     members: ['pg1', 'pg2', 'pg3'],
     timing: TIMING,
+    store,
     purpose: 'demo',
   })
 }
 
 export async function bringUp(cluster: Cluster): Promise<void> {
-  chapter('Three PostgreSQL servers, three agents, one etcd')
+  chapter(`Three PostgreSQL servers, three agents, ${STORES[cluster.store.kind]}`)
   say(`  Everything runs on this machine, below ${cluster.folder}`)
   const { writableMs, streamingMs } = await cluster.bootstrap(START_LIMIT_MS)
   good(
@@ -38,7 +44,8 @@ export function tellHowToConnect(cluster: Cluster): void {
     `    psql "host=${hosts} port=${ports} user=postgres password=patroni dbname=postgres target_session_attrs=read-write"`,
   )
   say('  Look at the cluster, move the primary, or pause the automatic failover:')
-  for (const words of ['list', 'switchover demo', 'pause demo', 'history demo']) {
+  const raft = cluster.store.kind === 'raft' ? ['raft status'] : []
+  for (const words of ['list', 'switchover demo', 'pause demo', 'history demo', ...raft]) {
     say(`    bin/matriarchctl -c ${first?.configFile} ${words}`)
   }
   say(`  Kill a server and watch:    kill -9 $(head -1 ${first?.dataDir}/postmaster.pid)`)

@@ -9,6 +9,7 @@ import { until } from '../../lab/wait.ts'
 import { assertNoBug } from '../support/looks.ts'
 import { interceptProgram } from '../support/programs.ts'
 import { type Script, script } from '../support/scripts.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -23,6 +24,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'calls',
     members: ['n1', 'n2'],
     timing: TIMING,

@@ -9,6 +9,7 @@ import { until } from '../../lab/wait.ts'
 import { takeBackup } from '../support/backup.ts'
 import { assertLeads, assertNoBug } from '../support/looks.ts'
 import { type Script, script } from '../support/scripts.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -24,6 +25,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   origin = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'origin',
     members: ['n1'],
     timing: TIMING,
@@ -201,6 +203,7 @@ async function prepared<R extends Recipe>(
 ): Promise<{ readonly cluster: Cluster; readonly member: Member; readonly recipe: R }> {
   const cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope,
     members: ['m1'],
     timing: TIMING,
@@ -239,8 +242,8 @@ async function failingBootstrap(
     const log = member.logSince()
     assert.match(log, /removing initialize key after failed attempt to bootstrap the cluster/)
     assert.match(log, /Failed to bootstrap cluster/)
-    assert.equal(await cluster.etcd.get(cluster.key('initialize')), null)
-    assert.equal(await cluster.etcd.get(cluster.key('leader')), null)
+    assert.equal(await cluster.store.get(cluster.key('initialize')), null)
+    assert.equal(await cluster.store.get(cluster.key('leader')), null)
     assert.equal(member.postmasterPid(), null)
     assertNoBug(cluster)
     look(member)

@@ -4,6 +4,7 @@ import { Cluster } from '../../lab/cluster.ts'
 import { ctl } from '../../lab/ctl.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { assertLeads, assertNoBug, assertNothingLost, timeline } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 import { backElsewhere, whileWriting } from '../support/writing.ts'
 
@@ -23,6 +24,8 @@ async function configure(change: Record<string, unknown>): Promise<void> {
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
+    storeOutages: true,
     scope: 'outages',
     members: ['n1', 'n2', 'n3'],
     timing: TIMING,
@@ -43,11 +46,11 @@ told(
   async () => {
     const leader = await cluster.healthy(HEAL_MS)
     const before = { postmaster: leader.postmasterPid(), timeline: await timeline(leader) }
-    const failsafe = JSON.parse((await cluster.etcd.get(cluster.key('failsafe'))) ?? '{}') as Record<string, string>
+    const failsafe = JSON.parse((await cluster.store.get(cluster.key('failsafe'))) ?? '{}') as Record<string, string>
     assert.deepEqual(Object.keys(failsafe).sort(), ['n1', 'n2', 'n3'])
     const { writer, gap } = await whileWriting(
       cluster,
-      async () => cluster.etcd.stop(),
+      async () => cluster.store.stop(),
       async () => sleep((TIMING.ttl + 8) * 1000),
     )
     assert.ok(gap.ms < 1000, `writes stopped for ${Math.round(gap.ms)} ms`)
@@ -55,11 +58,11 @@ told(
     assert.equal((await leader.rest('GET', '/primary'))?.status, 200)
     const report = (await leader.report()) as { failsafe_mode_is_active?: boolean } | null
     assert.equal(report?.failsafe_mode_is_active, true)
-    await cluster.etcd.start()
+    await cluster.store.start()
     await until(
       'the store has the leader again',
       STEP_MS,
-      async () => (await cluster.etcd.get(cluster.key('leader'))) === leader.name,
+      async () => (await cluster.store.get(cluster.key('leader'))) === leader.name,
     )
     assert.equal(await cluster.healthy(HEAL_MS), leader)
     assert.equal(await timeline(leader), before.timeline)
@@ -74,7 +77,7 @@ told(
     const other = cluster.members.find((member) => member !== leader)
     assert.ok(other)
     const from = leader.logSize()
-    await cluster.etcd.stop()
+    await cluster.store.stop()
     await other.killHost()
     await until('the primary gives up', STEP_MS, () =>
       leader.logSince(from).includes('demoted self because DCS is not accessible and I was a leader'),
@@ -85,7 +88,7 @@ told(
       )
       return answers.every((answer) => answer?.status !== 200)
     })
-    await cluster.etcd.start()
+    await cluster.store.start()
     await other.start()
     await assertLeads(cluster, await cluster.healthy(HEAL_MS))
   },
@@ -94,14 +97,14 @@ told(
 told('14.1 without failsafe a primary ends before the store could give its lock away', async () => {
   await configure({ failsafe_mode: false })
   const leader = await cluster.healthy(HEAL_MS)
-  cluster.etcd.freeze()
+  cluster.store.freeze()
   const stoppedAt = performance.now()
   await until('the primary is read-only', (TIMING.ttl + 2) * 1000, async () => {
     const rows = await leader.sql('SELECT pg_is_in_recovery() AS standby').catch(() => [])
     return rows[0]?.['standby'] === true
   })
   assert.ok(performance.now() - stoppedAt < TIMING.ttl * 1000)
-  cluster.etcd.thaw()
+  cluster.store.thaw()
   await assertLeads(cluster, await cluster.healthy(HEAL_MS))
 })
 
@@ -114,11 +117,11 @@ told('11 pause: nothing is started, nobody is promoted, and a resume puts everyt
   await until(
     'the leader key is given back',
     STEP_MS,
-    async () => (await cluster.etcd.get(cluster.key('leader'))) === null,
+    async () => (await cluster.store.get(cluster.key('leader'))) === null,
   )
   await sleep(3 * TIMING.loopWait * 1000)
   assert.equal(leader.postmasterPid() === null || (await leader.report())?.state === 'stopped', true)
-  assert.equal(await cluster.etcd.get(cluster.key('leader')), null)
+  assert.equal(await cluster.store.get(cluster.key('leader')), null)
   const resumed = await ctl(cluster, ['resume', cluster.scope, '--wait'])
   assert.equal(resumed.code, 0, resumed.stderr)
   const next = await cluster.healthy(HEAL_MS)
@@ -183,7 +186,7 @@ told('13.2 a planned restart happens once, and the member key tells of it until 
   assert.deepEqual([answer?.status, answer?.text], [202, 'Restart scheduled'])
   const again = await replica.rest('POST', '/restart', { schedule })
   assert.equal(again?.status, 409)
-  const key = JSON.parse((await cluster.etcd.get(cluster.key(`members/${replica.name}`))) ?? '{}') as {
+  const key = JSON.parse((await cluster.store.get(cluster.key(`members/${replica.name}`))) ?? '{}') as {
     scheduled_restart?: { schedule: string }
   }
   assert.ok(key.scheduled_restart)

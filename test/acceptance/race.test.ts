@@ -9,6 +9,7 @@ import { sleep, until } from '../../lab/wait.ts'
 import { assertLeads, assertNoBug, timeline } from '../support/looks.ts'
 import { interceptProgram } from '../support/programs.ts'
 import { script } from '../support/scripts.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -20,6 +21,8 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
+    witnesses: 2,
     scope: 'race',
     members: ['n1', 'n2', 'n3'],
     timing: TIMING,
@@ -57,7 +60,7 @@ told('6.2 a member tagged nofailover never takes over, and says so', async () =>
   await plain.stop(LIMIT_MS)
   await sleep(5000)
   assert.equal((await tagged.rest('GET', '/primary'))?.status, 503, 'not even when it is alone')
-  assert.equal(await cluster.etcd.get(cluster.key('leader')), null)
+  assert.equal(await cluster.store.get(cluster.key('leader')), null)
   await tag(tagged, {})
   assert.equal(await newLeader(), tagged)
   await cluster.revive()
@@ -184,7 +187,7 @@ told('3.4 a primary that starts too slowly keeps its lock until primary_start_ti
       leader.logSince(from),
     ),
   )
-  assert.equal(await cluster.etcd.get(cluster.key('leader')), leader.name, 'the lock is kept')
+  assert.equal(await cluster.store.get(cluster.key('leader')), leader.name, 'the lock is kept')
   const next = await until('another one leads', LIMIT_MS, async () => {
     const now = await cluster.leader()
     return now && now !== leader && now
@@ -224,7 +227,7 @@ async function tag(member: Member, tags: ConfigDocument): Promise<void> {
   member.writeConfig()
   member.signalAgent('SIGHUP')
   await until(`the tags of ${member.name} are published`, LIMIT_MS, async () => {
-    const text = (await cluster.etcd.get(cluster.key(`members/${member.name}`))) ?? '{}'
+    const text = (await cluster.store.get(cluster.key(`members/${member.name}`))) ?? '{}'
     const published = (JSON.parse(text) as { tags?: ConfigDocument }).tags ?? {}
     return JSON.stringify(published) === JSON.stringify(tags)
   })

@@ -13,6 +13,7 @@ import { serverUser } from '../../lab/server-user.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { Writer } from '../../lab/writer.ts'
 import { assertLeads, assertNoBug, assertNothingLost } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
@@ -29,6 +30,7 @@ const primary = (): Member => cluster.member('n1')
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'refusals',
     members: ['n1'],
     timing: TIMING,
@@ -186,7 +188,7 @@ async function dismiss(member: Member): Promise<void> {
   await member.destroy()
   cluster.members.splice(cluster.members.indexOf(member), 1)
   rmSync(member.folder, { recursive: true, force: true })
-  if (member.name !== primary().name) await cluster.etcd.delete(cluster.key(`members/${member.name}`))
+  if (member.name !== primary().name) await cluster.store.delete(cluster.key(`members/${member.name}`))
 }
 
 async function ended(member: Member): Promise<Exit> {

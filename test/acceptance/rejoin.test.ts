@@ -9,6 +9,7 @@ import { giveTo, serverUser } from '../../lab/server-user.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { assertLeads, assertNoBug } from '../support/looks.ts'
 import { interceptProgram } from '../support/programs.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -21,6 +22,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'rejoin',
     members: ['n1', 'n2'],
     timing: TIMING,

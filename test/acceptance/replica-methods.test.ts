@@ -9,6 +9,7 @@ import { until } from '../../lab/wait.ts'
 import { takeBackup } from '../support/backup.ts'
 import { assertLeads, assertNoBug } from '../support/looks.ts'
 import { script } from '../support/scripts.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -20,6 +21,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'methods',
     members: ['n1'],
     timing: TIMING,
@@ -87,7 +89,7 @@ told(
     source.writeConfig()
     source.signalAgent('SIGHUP')
     await until('the tag is published', LIMIT_MS, async () => {
-      const key = await cluster.etcd.get(cluster.key('members/n2'))
+      const key = await cluster.store.get(cluster.key('members/n2'))
       return (JSON.parse(key ?? '{}') as { tags?: { clonefrom?: boolean } }).tags?.clonefrom === true
     })
     const member = await cluster.addMember('n3')

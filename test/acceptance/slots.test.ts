@@ -4,6 +4,7 @@ import { Cluster } from '../../lab/cluster.ts'
 import type { ConfigDocument, Member } from '../../lab/member.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { assertNoBug } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -15,6 +16,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'slots',
     members: ['n1', 'n2', 'n3'],
     timing: TIMING,
@@ -121,10 +123,10 @@ told(
     const startedAt = performance.now()
     await absent.stop(LIMIT_MS)
     await until('its key is gone', (TIMING.ttl + 10) * 1000, async () => {
-      return (await cluster.etcd.get(cluster.key(`members/${absent.name}`))) === null
+      return (await cluster.store.get(cluster.key(`members/${absent.name}`))) === null
     })
     assert.ok((await slots(leader)).has(absent.name), 'kept although the member key is gone')
-    const status = JSON.parse((await cluster.etcd.get(cluster.key('status'))) ?? '{}') as { retain_slots?: string[] }
+    const status = JSON.parse((await cluster.store.get(cluster.key('status'))) ?? '{}') as { retain_slots?: string[] }
     assert.ok(status.retain_slots?.includes(absent.name))
     const body = { leader: leader.name, candidate: next.name }
     assert.equal((await leader.rest('POST', '/switchover', body, 30_000))?.status, 200)
@@ -255,7 +257,7 @@ async function tag(member: Member, tags: ConfigDocument): Promise<void> {
   member.writeConfig()
   member.signalAgent('SIGHUP')
   await until(`the tags of ${member.name} are published`, LIMIT_MS, async () => {
-    const text = (await cluster.etcd.get(cluster.key(`members/${member.name}`))) ?? '{}'
+    const text = (await cluster.store.get(cluster.key(`members/${member.name}`))) ?? '{}'
     const published = (JSON.parse(text) as { tags?: ConfigDocument }).tags ?? {}
     return JSON.stringify(published) === JSON.stringify(tags)
   })

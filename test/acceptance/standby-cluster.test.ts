@@ -4,6 +4,7 @@ import { Cluster } from '../../lab/cluster.ts'
 import type { Member } from '../../lab/member.ts'
 import { until } from '../../lab/wait.ts'
 import { assertNoBug } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -18,7 +19,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 /** The member with the lock, once it answers as a standby leader and the others stream from it. */
 async function standbyLeader(): Promise<Member> {
   return until('a standby leader and its replica', HEAL_MS, async () => {
-    const name = await site.etcd.get(site.key('leader'))
+    const name = await site.store.get(site.key('leader'))
     const leader = site.members.find((member) => member.name === name)
     if (!leader?.isRunning || (await leader.rest('GET', '/standby-leader'))?.status !== 200) return null
     const [row] = await leader.sql(
@@ -36,6 +37,7 @@ async function sees(member: Member, table: string): Promise<boolean> {
 before(async () => {
   remote = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'remote',
     members: ['r1'],
     timing: TIMING,
@@ -47,6 +49,7 @@ before(async () => {
   assert.ok(source)
   site = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'site',
     members: ['s1', 's2'],
     timing: TIMING,
@@ -90,7 +93,7 @@ told('15 the host of the standby leader is lost: the other one follows the remot
   const leader = await standbyLeader()
   await leader.killHost()
   const next = await until('another standby leader', HEAL_MS, async () => {
-    const name = await site.etcd.get(site.key('leader'))
+    const name = await site.store.get(site.key('leader'))
     const member = site.members.find((one) => one.name === name)
     return member && member !== leader && (await member.rest('GET', '/standby-leader'))?.status === 200 ? member : null
   })

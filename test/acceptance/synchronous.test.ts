@@ -4,6 +4,7 @@ import { Cluster } from '../../lab/cluster.ts'
 import type { Member } from '../../lab/member.ts'
 import { until } from '../../lab/wait.ts'
 import { assertLeads, assertNoBug, assertNothingLost } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 import { backElsewhere, whileWriting } from '../support/writing.ts'
 
@@ -21,7 +22,7 @@ interface SyncKey {
 }
 
 async function syncKey(): Promise<SyncKey | null> {
-  const text = await cluster.etcd.get(cluster.key('sync'))
+  const text = await cluster.store.get(cluster.key('sync'))
   return text === null ? null : (JSON.parse(text) as SyncKey)
 }
 
@@ -48,6 +49,8 @@ async function settled(standbys: number, quorum: number): Promise<SyncKey> {
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
+    witnesses: 2,
     scope: 'synchronous',
     members: ['n1', 'n2', 'n3'],
     timing: TIMING,

@@ -8,6 +8,7 @@ import type { Member } from '../../lab/member.ts'
 import { giveTo, serverUser } from '../../lab/server-user.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { assertLeads, assertNoBug } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -23,6 +24,7 @@ const heard = (member: Member): string => readFileSync(device(member), 'latin1')
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'watchdog',
     members: ['n1', 'n2'],
     timing: TIMING,

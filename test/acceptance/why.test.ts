@@ -6,6 +6,7 @@ import { ctl } from '../../lab/ctl.ts'
 import { until } from '../../lab/wait.ts'
 import { replayCycle } from '../../src/ha/replay/replay.ts'
 import type { CycleRecording } from '../../src/ports/journal.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
@@ -27,6 +28,7 @@ interface StoryDocument {
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'why',
     members: ['n1', 'n2', 'n3'],
     timing: TIMING,

@@ -44,8 +44,10 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
     packages: ['node:'],
   },
   sim: { rooms: [...PURE, 'ha', 'raft', ...RAFT], packages: ['node:'] },
-  lab: { rooms: [], packages: ['node:', 'pg', 'yaml'] },
+  // A client of its Raft is the only way to look into a store that the members are themselves.
+  lab: { rooms: [...PURE, 'system', 'raft'], packages: ['node:', 'pg', 'yaml'] },
   'lab/demo': { rooms: ['lab'], packages: ['node:'] },
+  chaos: { rooms: ['lab', 'sim'], packages: ['node:'] },
   bench: { rooms: ['lab', ...BORDER, 'system', 'api', 'ha'], packages: ['node:'] },
 }
 

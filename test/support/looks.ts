@@ -13,12 +13,14 @@ export function assertNothingLost(account: Account): void {
 /** The store and the health checks of all members agree that this member leads and the others follow. */
 export async function assertLeads(cluster: Cluster, leader: Member): Promise<void> {
   await until(`store and REST servers agree on ${leader.name}`, 20_000, async () => {
-    assert.equal(await cluster.etcd.get(cluster.key('leader')), leader.name)
+    assert.equal(await cluster.store.get(cluster.key('leader')), leader.name)
     for (const member of cluster.members.filter((candidate) => candidate.isRunning)) {
       const [primary, replica] = member === leader ? [200, 503] : [503, 200]
       assert.equal((await member.rest('GET', '/primary'))?.status, primary, `${member.name} /primary`)
       assert.equal((await member.rest('GET', '/replica'))?.status, replica, `${member.name} /replica`)
-      const published = JSON.parse((await cluster.etcd.get(cluster.key(`members/${member.name}`))) ?? '{}') as MemberKey
+      const published = JSON.parse(
+        (await cluster.store.get(cluster.key(`members/${member.name}`))) ?? '{}',
+      ) as MemberKey
       assert.equal(published.role, member === leader ? 'primary' : 'replica')
       assert.equal(published.state, 'running')
       assert.equal(published.conn_url, `postgres://127.0.0.1:${member.pgPort}/postgres`)
@@ -38,7 +40,7 @@ interface MemberKey {
 
 /** Rows of the `history` key: timeline, position, reason, time, new leader. */
 export async function history(cluster: Cluster): Promise<readonly (readonly unknown[])[]> {
-  return JSON.parse((await cluster.etcd.get(cluster.key('history'))) ?? '[]') as readonly (readonly unknown[])[]
+  return JSON.parse((await cluster.store.get(cluster.key('history'))) ?? '[]') as readonly (readonly unknown[])[]
 }
 
 export async function timeline(member: Member): Promise<number> {
