@@ -61,7 +61,7 @@ test('the JSON Schema says what the validation says', () => {
   }
   assert.deepEqual(schema.required, ['name', 'scope', 'restapi', 'postgresql'])
   assert.deepEqual(schema.properties['restapi']?.required, ['listen', 'connect_address'])
-  const { enum: words, default: value } = schema.properties['restapi']?.properties['verify_client'] as JsonObject
-  assert.deepEqual([words, value], [['none', 'optional', 'required'], 'none'])
+  const checked = schema.properties['restapi']?.properties['verify_client'] as JsonObject | undefined
+  assert.deepEqual([checked?.['enum'], checked?.['default']], [['none', 'optional', 'required'], 'none'])
   assert.ok(schema.properties['fence']?.properties['safety_margin'])
 })

@@ -30,7 +30,13 @@ const CLOSED = [
 /** Keys of `postgresql` besides the names of replica methods, which have mappings; the last ones are older or copied in. */
 const POSTGRESQL = new Set([
   ...keysBelow('postgresql'),
-  ...['name', 'scope', 'retry_timeout', 'citus', 'replication', 'superuser', 'pg_rewind'],
+  'name',
+  'scope',
+  'retry_timeout',
+  'citus',
+  'replication',
+  'superuser',
+  'pg_rewind',
 ])
 
 /** Whether a key at the top of the dynamic configuration means anything to a member. */
