@@ -30,14 +30,14 @@ export interface Program {
 /** @throws when the program cannot be started */
 export async function startProgram(argv: readonly string[], options: ProgramOptions): Promise<Program> {
   const { namespace = null, user } = options
-  const [command = '', ...args] = namespace === null ? argv : [...enter(namespace, user), ...argv]
+  const [command = '', ...args] = namespace === null ? argv : [...enter(namespace, options), ...argv]
   const log = openSync(options.logFile, 'a')
   giveTo(options.user, options.logFile)
   const child = spawn(command, args, {
     cwd: options.cwd,
     detached: true,
     stdio: ['ignore', log, log],
-    env: cleanEnvironment(options.env),
+    env: cleanEnvironment(namespace === null ? options.env : {}),
     ...(user && namespace === null ? { uid: user.uid, gid: user.gid } : {}),
   })
   closeSync(log)
@@ -63,10 +63,14 @@ export async function startProgram(argv: readonly string[], options: ProgramOpti
   }
 }
 
-/** Only root may enter a namespace, so the user is changed afterwards. nsenter replaces itself: the pid stays. */
-function enter(namespace: string, user: ServerUser | null): readonly string[] {
+/**
+ * Only root may enter a namespace, so the user is changed afterwards, and what is meant for the program (a library to
+ * preload) set last. Each of these commands replaces itself: the pid stays.
+ */
+function enter(namespace: string, { user, env = {} }: ProgramOptions): readonly string[] {
   const become = user ? ['-S', String(user.uid), '-G', String(user.gid)] : []
-  return ['nsenter', `--net=/run/netns/${namespace}`, ...become, '--']
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  return ['nsenter', `--net=/run/netns/${namespace}`, ...become, '--', 'env', ...settings]
 }
 
 /** Nothing of the caller's own PostgreSQL or agent settings may reach the servers. */

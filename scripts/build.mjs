@@ -18,6 +18,7 @@ const PROGRAMS = [
   { entry: 'src/client/client.ts', file: 'dist/client.mjs', format: 'es', banner: '' },
   { entry: 'lab/demo/main.ts', file: '.build/tools/demo.cjs' },
   { entry: 'bench/main.ts', file: '.build/tools/bench.cjs' },
+  { entry: 'chaos/main.ts', file: '.build/tools/chaos.cjs' },
   { entry: 'sim/main.ts', file: '.build/tools/sim.mjs', format: 'es' },
   { entry: 'sim/raft/main.ts', file: '.build/tools/sim-raft.mjs', format: 'es' },
 ]
