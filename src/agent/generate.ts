@@ -48,11 +48,12 @@ class GenerationError extends Error {}
 /** `--generate-sample-config`, `--generate-config` (spec configuration.md 10). @returns the exit code */
 export async function generateConfiguration(args: Arguments): Promise<number> {
   try {
-    const base = template(await thisHost(), readEnvironment(process.env).document)
+    const environment = readEnvironment(process.env).document
+    const base = template(await thisHost(), environment)
     const document =
       args.mode === 'sample'
         ? sampleConfiguration(base, await installedVersion(base))
-        : runningConfiguration(base, await inspect(args.dsn))
+        : runningConfiguration(base, await inspect(args.dsn, environment), environment)
     await write(args.configPath, printGenerated(document))
     return 0
   } catch (error) {
@@ -103,15 +104,17 @@ async function installedVersion(base: JsonObject): Promise<number> {
   }
 }
 
-async function inspect(dsn: string | null): Promise<RunningServer> {
+async function inspect(dsn: string | null, environment: JsonObject): Promise<RunningServer> {
   const given = dsn === null ? {} : parseConninfo(dsn)
   if (!given) throw new GenerationError('Failed to parse DSN string')
   const { env } = process
+  const superuser = superuserOf(environment)
   const keywords: Record<string, string> = {}
   for (const key of USER_KEYS.split(' ')) {
     const variable = key === 'sslpassword' ? '' : (env[`PG${key.replaceAll('_', '').toUpperCase()}`] ?? '')
     const fallback = dsn === null ? '' : (DSN_DEFAULTS[key as keyof typeof DSN_DEFAULTS] ?? '')
-    const value = given[key] || variable || fallback
+    const configured = superuser[key === 'user' ? 'username' : key]
+    const value = given[key] || variable || (typeof configured === 'string' ? configured : '') || fallback
     if (value !== '') keywords[key] = value
   }
   keywords['user'] ??= userInfo().username
@@ -152,6 +155,15 @@ async function inspect(dsn: string | null): Promise<RunningServer> {
   } finally {
     connection.close()
   }
+}
+
+/** `PATRONI_SUPERUSER_*`, used where neither the DSN nor `PG*` says anything. */
+function superuserOf(environment: JsonObject): JsonObject {
+  const names = ['postgresql', 'authentication', 'superuser']
+  return names.reduce<JsonObject>((inner, name) => {
+    const found = inner[name]
+    return isObject(found) ? found : {}
+  }, environment)
 }
 
 const SETTINGS = `SELECT name, pg_catalog.current_setting(name) AS value, source, context, category FROM pg_catalog.pg_settings ORDER BY name`

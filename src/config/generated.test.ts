@@ -43,7 +43,7 @@ describe('10 generated configurations', () => {
     }).map(([name, value]) => ({ name, value }))
     const superuser = { username: 'postgres', password: 'x', sslmode: 'prefer' }
     const server = { settings, superuser, port: '5433', binDir: '/bin', pgHba: ['local all all trust'], pgIdent: [] }
-    const document = runningConfiguration(template(HOST, {}), server)
+    const document = runningConfiguration(template(HOST, {}), server, {})
     const postgresql = document['postgresql'] as JsonObject
     assert.equal(document['scope'], 'orders')
     assert.deepEqual(postgresql['parameters'], { archive_command: 'cp %p /archive' })

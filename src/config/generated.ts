@@ -41,7 +41,6 @@ export function template(host: Host, environment: JsonObject): JsonObject {
       sync_priority: 1,
       noloadbalance: false,
       clonefrom: true,
-      nosync: false,
       nostream: false,
     },
   }
@@ -103,7 +102,8 @@ const STAYS_LOCAL = new Set(
   ).split(' '),
 )
 
-export function runningConfiguration(base: JsonObject, server: RunningServer): JsonObject {
+/** @param environment the document of `PATRONI_*` variables */
+export function runningConfiguration(base: JsonObject, server: RunningServer, environment: JsonObject): JsonObject {
   const of = (name: string): string => server.settings.find((one) => one.name === name)?.value ?? ''
   const isPlaced = ({ name }: ServerSetting): boolean =>
     ['data_directory', 'cluster_name', 'listen_addresses', 'port'].includes(name)
@@ -124,9 +124,10 @@ export function runningConfiguration(base: JsonObject, server: RunningServer): J
     },
     bootstrap: { dcs: { postgresql: { parameters: entries(rest.filter(({ name }) => !STAYS_LOCAL.has(name))) } } },
   })
+  const replication = objectAt(objectAt(objectAt(environment, 'postgresql'), 'authentication'), 'replication')
   const authentication = {
     superuser: server.superuser,
-    replication: { username: FIXME, password: FIXME },
+    replication: { username: FIXME, password: FIXME, ...replication },
   }
   return { ...merged, postgresql: { ...objectAt(merged, 'postgresql'), authentication } }
 }
