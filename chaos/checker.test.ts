@@ -35,10 +35,9 @@ interface Story {
   readonly transfers?: readonly Transfer[]
   readonly appends?: readonly Append[]
   readonly totals?: readonly Total[]
-  readonly settled?: readonly number[]
 }
 
-const history = (story: Story): History => ({ rows: [], transfers: [], appends: [], totals: [], settled: [], ...story })
+const history = (story: Story): History => ({ rows: [], transfers: [], appends: [], totals: [], streams: [], ...story })
 
 function finalOf(seen: History, change: Partial<FinalState> = {}): FinalState {
   const lists = new Map<number, number[]>()

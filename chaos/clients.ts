@@ -3,7 +3,7 @@ import type { Row, Session } from '../lab/sql.ts'
 import { sleep } from '../lab/wait.ts'
 import type { Rng } from '../sim/engine/random.ts'
 import { Connection, Follower, isRefusal, STATEMENT_LIMIT_MS } from './follower.ts'
-import type { Append, History, Moment, Total, Transfer, Write } from './history.ts'
+import type { Append, History, Moment, Stream, Total, Transfer, Write } from './history.ts'
 import { ACCOUNTS, PLACE, placeOf } from './tables.ts'
 
 /** How often each kind of client writes. */
@@ -23,7 +23,7 @@ export class Clients implements History {
   readonly transfers: Transfer[] = []
   readonly appends: Append[] = []
   readonly totals: Total[] = []
-  readonly settled: Moment[] = []
+  readonly streams: Stream[] = []
   readonly #members: readonly Member[]
   readonly #rng: Rng
   readonly #startedAt = performance.now()
@@ -83,7 +83,7 @@ export class Clients implements History {
     connection.close()
   }
 
-  /** Reads the sum of all accounts at one member, primary or not, and how many replicas it has. */
+  /** Reads the sum of all accounts at one member, primary or not, and who its replicas are. */
   async #read(member: Member): Promise<void> {
     const connection = new Connection(member)
     while (!this.#stop.signal.aborted) {
@@ -92,13 +92,14 @@ export class Clients implements History {
         const [row] = await connection.use((session) =>
           session.query(
             `SELECT sum(balance)::int AS sum, NOT pg_is_in_recovery() AS writable,
-               (SELECT count(*)::int FROM pg_stat_replication WHERE state = 'streaming') AS replicas FROM account`,
+               ARRAY(SELECT application_name FROM pg_stat_replication WHERE state = 'streaming') AS replicas FROM account`,
             [],
             STATEMENT_LIMIT_MS,
           ),
         )
         this.totals.push({ node: member.name, at: this.now(), sum: Number(row?.['sum']) })
-        if (row?.['writable'] === true && row['replicas'] === this.#members.length - 1) this.settled.push(this.now())
+        const replicas = row?.['replicas'] as readonly string[]
+        if (row?.['writable'] === true) this.streams.push({ at: this.now(), primary: member.name, replicas })
       } catch {
         connection.close()
       }

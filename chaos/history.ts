@@ -41,14 +41,20 @@ export interface Total {
   readonly sum: number
 }
 
+/** Who streamed from the primary at a moment. */
+export interface Stream {
+  readonly at: Moment
+  readonly primary: string
+  readonly replicas: readonly string[]
+}
+
 /** What clients and observers saw. */
 export interface History {
   readonly rows: readonly Write[]
   readonly transfers: readonly Transfer[]
   readonly appends: readonly Append[]
   readonly totals: readonly Total[]
-  /** Moments at which a primary had two streaming replicas. */
-  readonly settled: readonly Moment[]
+  readonly streams: readonly Stream[]
 }
 
 /** What the primary holds after everything was healed. */

@@ -1,4 +1,4 @@
-import type { Acknowledged, FaultRecord, History, Moment } from './history.ts'
+import type { Acknowledged, FaultRecord, History, Moment, Stream } from './history.ts'
 import { acknowledgedWrites } from './history.ts'
 
 /** A time without any acknowledged write. */
@@ -25,48 +25,51 @@ export function outagesOf(history: History, faults: readonly FaultRecord[]): rea
     if (!before || write.at - before.at < OUTAGE_MS) return []
     const gap = { from: before.at, to: write.at, ms: write.at - before.at }
     const near = faults.filter((fault) => fault.from <= gap.to && fault.to >= gap.from - AFTERMATH_MS)
-    return [{ ...gap, faults: near, owedMs: owedMs(gap, faults, history.settled) }]
+    return [{ ...gap, faults: near, owedMs: owedMs(gap, faults, holdersAt(gap.from, history.streams)) }]
   })
+}
+
+/** Who can hold the last acknowledged commits: the primary and whoever streamed from it. `null`: nobody knows. */
+function holdersAt(moment: Moment, streams: readonly Stream[]): ReadonlySet<string> | null {
+  const last = streams.findLast(({ at }) => at <= moment)
+  return last ? new Set([last.primary, ...last.replicas]) : null
 }
 
 /**
  * For how long, without a new fault beginning in between, the cluster was in a state in which it has to take writes:
  *
  * - at least two of the three store servers could do their part;
- * - at least two of the three members could, and whoever could not is always the same one since all three last streamed.
- *   (With a second one gone in the meantime the last acknowledged commits may be on members that are away, and to wait
- *   for them is right.) When none of them is impaired any more, the cluster has to act in any case;
+ * - at least two of the three members could, and one of these holds the last acknowledged commits: it was the primary
+ *   or streamed from it when the outage began. (Where only members that are away hold them, to wait for these is right.)
  * - no fault was going on that nobody can act against, such as a full disk of a primary that otherwise works.
  */
 function owedMs(
   gap: { readonly from: Moment; readonly to: Moment },
   faults: readonly FaultRecord[],
-  settled: readonly Moment[],
+  holders: ReadonlySet<string> | null,
 ): number {
-  const beforeGap = settled.findLast((moment) => moment <= gap.from) ?? 0
-  const relevant = faults.filter(({ from, to }) => to >= beforeGap && from <= gap.to)
-  const moments = [gap.from, gap.to, ...relevant.flatMap(({ from, to }) => [from, to])]
-    .filter((moment) => moment >= gap.from && moment <= gap.to)
-    .sort((a, b) => a - b)
+  const relevant = faults.filter(({ from, to }) => to >= gap.from && from <= gap.to)
+  const changes = relevant
+    .flatMap(({ from, to }) => [from, to])
+    .filter((moment) => moment > gap.from && moment < gap.to)
+  const moments = [gap.from, ...changes.sort((a, b) => a - b), gap.to]
   let longest = 0
   let since: Moment | null = null
   for (const [i, moment] of moments.entries()) {
     const until = moments[i + 1]
     if (until === undefined) break
-    const begins = relevant.some(({ from }) => from === moment)
-    if (!isOwed(moment, relevant)) since = null
-    else if (since === null || begins) since = moment
+    const active = relevant.filter(({ from, to }) => from <= moment && moment < to)
+    if (!isOwed(active, holders)) since = null
+    else if (since === null || active.some(({ from }) => from === moment)) since = moment
     if (since !== null) longest = Math.max(longest, until - since)
   }
   return longest
 }
 
-/** @param faults those since all members last streamed */
-function isOwed(moment: Moment, faults: readonly FaultRecord[]): boolean {
-  const active = faults.filter(({ from, to }) => from <= moment && moment < to)
+function isOwed(active: readonly FaultRecord[], holders: ReadonlySet<string> | null): boolean {
   if (active.some(({ isUnavoidable }) => isUnavoidable)) return false
-  if (new Set(active.flatMap(({ stores }) => stores)).size > 1) return false
-  if (active.every(({ members }) => members.length === 0)) return true
-  const soFar = faults.filter(({ from }) => from <= moment)
-  return new Set(soFar.flatMap(({ members }) => members)).size <= 1
+  const stores = new Set(active.flatMap((fault) => fault.stores))
+  const members = new Set(active.flatMap((fault) => fault.members))
+  if (stores.size > 1 || members.size > 1) return false
+  return members.size === 0 || holders === null || [...holders].some((name) => !members.has(name))
 }

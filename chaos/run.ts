@@ -111,8 +111,8 @@ async function compareMembers(world: World): Promise<readonly Violation[]> {
 function saveEvidence(world: World, clients: Clients, faults: readonly FaultRecord[], verdict: Verdict): void {
   const folder = join(world.cluster.folder, 'evidence')
   mkdirSync(folder, { recursive: true })
-  const { rows, transfers, appends, totals, settled } = clients
-  writeFileSync(join(folder, 'history.json'), JSON.stringify({ rows, transfers, appends, totals, settled }))
+  const { rows, transfers, appends, totals, streams } = clients
+  writeFileSync(join(folder, 'history.json'), JSON.stringify({ rows, transfers, appends, totals, streams }))
   writeFileSync(join(folder, 'faults.json'), JSON.stringify(faults, null, 1))
   const { violations, outages } = verdict
   writeFileSync(join(folder, 'verdict.json'), JSON.stringify({ violations, outages }, null, 1))
