@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runLint } from './lint.mjs'
+import { MAJORS, otherPostgres } from './other-postgres.mjs'
 import { globSources } from './sources.mjs'
 
 const BUILT = '.build/all'
@@ -15,6 +16,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     node: { type: 'string' },
+    pg: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -23,9 +25,14 @@ const { values: options } = parseArgs({
 const isPg = (file) => file.endsWith('.pg.test.js')
 const isStore = (file) => file.endsWith('.etcd.test.js')
 const unitTests = () =>
-  [...tests('src'), ...tests('sim'), ...tests('lab'), ...tests('bench'), ...tests('test/house')].filter(
-    (file) => !isPg(file) && !isStore(file),
-  )
+  [
+    ...tests('src'),
+    ...tests('sim'),
+    ...tests('lab'),
+    ...tests('bench'),
+    ...tests('chaos'),
+    ...tests('test/house'),
+  ].filter((file) => !isPg(file) && !isStore(file))
 
 const SUITES = [
   { name: 'static', title: 'types, lint, format, rooms, dependencies', quick: true, run: async () => runLint() },
@@ -51,6 +58,7 @@ const SUITES = [
     title: 'acceptance tests (real PostgreSQL, etcd and agents)',
     run: () => runTests(tests('test/acceptance'), { limit: 20 * MINUTE, atOnce: 2 }),
   },
+  { name: 'chaos', title: 'chaos (hosts of their own, faults, clients that keep account)', run: runChaos },
 ]
 
 function tests(folder) {
@@ -126,6 +134,17 @@ async function runSimulation() {
   return counts
 }
 
+/** A minute with three members, three store servers and a few faults. */
+async function runChaos() {
+  const args = ['--minutes', '1', '--seed', '9', '--mode', 'quorum', '--quiet']
+  const status = await run('npm', ['run', '--silent', 'chaos', '--', ...args], {}, 8 * MINUTE)
+  const outcome = status === 0 ? 'passed' : status === NOT_PERMITTED ? 'skipped' : 'failed'
+  return { passed: 0, failed: 0, skipped: 0, [outcome]: 1 }
+}
+
+/** How chaos ends where this machine does not permit it; it has printed why. */
+const NOT_PERMITTED = 3
+
 /** @returns the exit status; not 0 for a command that did not end within `limit` and was killed with all it started */
 function run(command, args, env, limit) {
   return new Promise((done) => {
@@ -190,10 +209,11 @@ function compile() {
 async function main() {
   const names = SUITES.map((suite) => suite.name)
   const unknown = options.only.filter((name) => !names.includes(name))
-  if (options.help || unknown.length > 0) {
-    const text = `usage: ./check [--quick] [--only ${names.join('|')}] [--node 22|24]\n`
-    ;(unknown.length > 0 ? process.stderr : process.stdout).write(text)
-    return unknown.length > 0 ? 2 : 0
+  const wrong = unknown.length > 0 || (options.pg !== undefined && !MAJORS.includes(options.pg))
+  if (options.help || wrong) {
+    const text = `usage: ./check [--quick] [--only ${names.join('|')}] [--node 22|24] [--pg ${MAJORS.join('|')}]\n`
+    ;(wrong ? process.stderr : process.stdout).write(text)
+    return wrong ? 2 : 0
   }
   if (options.node) {
     const binary = otherNode(options.node)
@@ -206,6 +226,11 @@ async function main() {
   }
 
   process.stdout.write(`Node.js ${process.versions.node}\n`)
+  if (options.pg) {
+    const bin = otherPostgres(options.pg)
+    Object.assign(process.env, { PGBIN: bin, PG_BIN: bin })
+    process.stdout.write(spawnSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }).stdout)
+  }
   const total = { passed: 0, failed: 0, skipped: 0 }
   const add = (title, counts, startedAt) => {
     for (const key of Object.keys(total)) total[key] += counts[key]

@@ -59,6 +59,23 @@ test('2.2 a cycle that took longer than loop_wait is followed by the next one at
   assert.ok(s.said('WARNING Loop time exceeded, rescheduling immediately.'))
 })
 
+test('2.2 a follower that begins half a second later on purpose is not late for that', async () => {
+  const s = new Scene().config({ loop_wait: 1, retry_timeout: 3, ttl: 20 }).leader('b')
+  const { dcs } = s.ha.world
+  const load = dcs.load.bind(dcs)
+  let cycleMs = 0
+  Object.assign(dcs, {
+    load: async (...args: Parameters<typeof load>) => {
+      s.nowMs += cycleMs
+      return load(...args)
+    },
+  })
+  cycleMs = 600
+  const waits = (await cycles(s, 4)).waits
+  assert.deepEqual(waits, [900, 900])
+  assert.ok(!s.said('WARNING Loop time exceeded, rescheduling immediately.'))
+})
+
 test('2.3 a changed leader, configuration or request ends the wait at once, positions that move do not', async () => {
   for (const event of ['leader', 'config', 'failover'] as const) {
     const s = new Scene().primary()

@@ -10,6 +10,8 @@ import { type Ha, withBudget } from './world.ts'
 
 /** While PostgreSQL is coming up nothing tells us when it is there: look again after so long. */
 const STARTING_LOOK_MS = 250
+/** Followers run a moment after the leader: then what they read is what it has just written. */
+const FOLLOWER_DELAY_MS = 500
 
 export interface LoopHooks {
   /** Before a cycle: a reload that was asked for. */
@@ -25,6 +27,8 @@ export interface LoopHooks {
 export class Loop {
   nextRunAt: Instant = 0 as Instant
   #woken = false
+  /** How much later than `nextRunAt` the running cycle began on purpose. */
+  #delayMs = 0
   #wakeSleeper: (() => void) | null = null
 
   /** Runs the next cycle now, or at once after the one that is running. */
@@ -61,26 +65,28 @@ export class Loop {
     const { clock, log } = ha.world
     this.nextRunAt = later(this.nextRunAt, ha.memory.settings.loopWaitMs)
     const now = clock.now()
+    const allowedMs = this.#delayMs
+    this.#delayMs = 0
     if (this.nextRunAt <= now) {
-      log.warning('Loop time exceeded, rescheduling immediately.')
+      if (later(this.nextRunAt, allowedMs) <= now) log.warning('Loop time exceeded, rescheduling immediately.')
       this.nextRunAt = now
       return
     }
-    const untilMs = this.#timeToNext(ha, now, result)
+    const delayMs = followsQuietly(ha, result) ? FOLLOWER_DELAY_MS : 0
+    const untilMs = this.#timeToNext(ha, now) + delayMs
     if (!this.#woken && !signal.aborted) await this.#sleep(ha, untilMs, signal)
     if (this.#woken || clock.now() < this.nextRunAt) this.nextRunAt = clock.now()
+    else this.#delayMs = delayMs
   }
 
-  #timeToNext(ha: Ha, now: Instant, result: CycleResult): number {
+  #timeToNext(ha: Ha, now: Instant): number {
     const { memory, world, actions } = ha
     let untilMs = elapsedMs(now, this.nextRunAt)
     if (memory.alarm !== null) untilMs = Math.min(untilMs, Math.max(elapsedMs(now, memory.alarm), 0))
     const view = memory.store.view
     if (view && !isLocked(view)) untilMs = Math.min(untilMs, raceBackoffLeftMs(ha) ?? untilMs)
     if (actions.name === null && isStarting(world.postgres.state)) untilMs = Math.min(untilMs, STARTING_LOOK_MS)
-    const follows = view !== null && isLocked(view) && lockOwner(view) !== world.name
-    // Followers run a moment after the leader: then what they read is what it has just written.
-    return follows && isHeartbeat(result.rule) ? untilMs + 500 : untilMs
+    return untilMs
   }
 
   async #sleep(ha: Ha, ms: number, signal: AbortSignal): Promise<void> {
@@ -125,6 +131,11 @@ export class Loop {
     this.#lastMembers = seen
     return changed
   }
+}
+
+function followsQuietly({ memory, world }: Ha, result: CycleResult): boolean {
+  const { view } = memory.store
+  return view !== null && isLocked(view) && lockOwner(view) !== world.name && isHeartbeat(result.rule)
 }
 
 /** What about a member matters to the others at once. */

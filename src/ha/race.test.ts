@@ -54,3 +54,16 @@ test('6.3 check_timeline: who is on an older timeline than the cluster, or does 
   const level = scene(2)
   assert.equal((await level.cycle()).rule, 'promote-by-acquiring')
 })
+
+test('6.5 and 2.2 a member that may not take over waits for a leader, but not so long that its next cycle is late', async () => {
+  for (const [loopWait, waits] of [
+    [1, 500],
+    [10, 2000],
+  ] as const) {
+    const s = new Scene().config({ loop_wait: loopWait, retry_timeout: 3, ttl: 20 }).leader(null)
+    s.tags = { nofailover: true }
+    const before = s.nowMs
+    assert.equal((await s.cycle()).rule, 'follow-not-allowed')
+    assert.equal(s.nowMs - before, waits)
+  }
+})

@@ -14,7 +14,7 @@ import { requestDivergenceCheck } from './rewind.ts'
 import { enforceStandbyLeader } from './standby-leader.ts'
 import { storeOutage } from './store-outage.ts'
 import { reloadView } from './view-loading.ts'
-import { deadlineEvent } from './waiting.ts'
+import { deadlineEvent, insideCycleMs } from './waiting.ts'
 import { type Cycle, holdsLock } from './world.ts'
 
 /** A member that may not take over waits so long for somebody who may, before it decides whom to follow. */
@@ -45,7 +45,7 @@ async function standBack(c: Cycle): Promise<CycleResult> {
   const nofailover = isNofailover(c.world.identity().tags)
   if (pending(c.view.failover)?.candidate || (nofailover && !c.settings.paused)) {
     await requestDivergenceCheck(c, c.signal)
-    await deadlineEvent(c, ANOTHER_LEADER_MS, c.signal, ['leader'])
+    await deadlineEvent(c, insideCycleMs(c, ANOTHER_LEADER_MS), c.signal, ['leader'])
   }
   const reasons = nofailover
     ? { demoting: result('demote-not-allowed'), following: result('follow-not-allowed') }

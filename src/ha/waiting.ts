@@ -2,6 +2,11 @@ import { later } from '../cluster/time.ts'
 import type { StoreEvent } from '../ports/dcs.ts'
 import type { Ha } from './world.ts'
 
+/** A wait inside of a cycle takes at most half of `loop_wait`: the next cycle is not to be late for it. */
+export function insideCycleMs(ha: Ha, wantedMs: number): number {
+  return Math.min(wantedMs, ha.memory.settings.loopWaitMs / 2)
+}
+
 /** Waits for one of these events in the store, at most `limitMs`. */
 export async function deadlineEvent(
   ha: Ha,

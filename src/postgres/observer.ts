@@ -5,7 +5,7 @@ import type { LiveConnection } from './connection.ts'
 import type { Machine } from './machine.ts'
 import { observationQuery, readObservation } from './observation.ts'
 import type { SqlOutcome } from './parts.ts'
-import { readinessOf } from './start.ts'
+import { isNotThereYet, readinessOf } from './start.ts'
 
 /** The server cancels the statement after 2 s; a server that does not even do that hangs. */
 const LOOK_LIMIT_MS = 2600
@@ -40,6 +40,7 @@ export function observer(machine: Machine): Observer {
   ): Promise<ObservationOutcome & { readonly final?: boolean }> {
     if (!postmaster.current()) return { kind: 'unreachable', reason: 'PostgreSQL is not running', final: true }
     if (memory.state === 'restarting') return { kind: 'unreachable', reason: 'cluster is being restarted', final: true }
+    if (isNotThereYet(machine)) return { kind: 'unreachable', reason: 'PostgreSQL is starting', final: true }
     const { clock } = machine
     const startedAt = clock.now()
     const outcome = await withBudget(clock, LOOK_LIMIT_MS, signal, async (budget) => {

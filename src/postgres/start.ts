@@ -29,6 +29,8 @@ const POLL_MS = 20
 const POLL_LATER_MS = 100
 const HASTE_MS = 10_000
 const READINESS_LIMIT_MS = 1000
+/** In `postmaster.pid`. A server that starts its processes anew after a crash of one of them leaves `ready` there. */
+const NOT_YET: readonly string[] = ['starting', 'standby']
 
 /** A callback that is owed when the server accepts connections; `silent`: something else tells it. */
 export type PendingCallback = 'on_start' | 'on_restart' | 'silent' | null
@@ -177,10 +179,18 @@ async function waitUntilRunning(
   }
 }
 
+/** The server says itself that it lets nobody in yet: each attempt would leave a FATAL line in its log. */
+export function isNotThereYet({ postmaster, files }: Machine): boolean {
+  const status = postmaster.file()?.status
+  // Servers before 10 never say how far they are, others do some moments after their sockets are there.
+  return status === '' ? files.majorVersion() >= 100000 : NOT_YET.includes(status ?? '')
+}
+
 /** Asks a starting server whether it is there by now (spec postgres.md 1.6). */
 export async function resolveStarting(machine: Machine, startup: Startup, signal: AbortSignal): Promise<void> {
   const { memory, postmaster } = machine
   if (!isStarting(memory.state)) return
+  if (postmaster.current() && isNotThereYet(machine)) return
   const readiness = await readinessOf(machine, signal)
   if (!isStarting(memory.state)) return
   if (readiness === 'accepting') becomeRunning(machine, startup)

@@ -1,6 +1,7 @@
 import { NameSet } from '../../cluster/name-set.ts'
 import { isSyncLeader } from '../../cluster/sync-state.ts'
 import { printNames } from '../../cluster/values.ts'
+import { insideCycleMs } from '../waiting.ts'
 import type { Cycle } from '../world.ts'
 import { knownSync, votersOf, writeSync } from './key.ts'
 import { assignNames } from './names.ts'
@@ -84,7 +85,7 @@ async function moveTo(c: Cycle, picture: SyncPicture, voters: NameSet): Promise<
 
 async function waitForConfirmation(c: Cycle, active: NameSet, confirmed: NameSet): Promise<NameSet> {
   const { clock, postgres } = c.world
-  const limit = clock.now() + BECOME_SYNC_MS
+  const limit = clock.now() + insideCycleMs(c, BECOME_SYNC_MS)
   let known = confirmed
   while (active.size > 0 && !known.equals(active) && clock.now() < limit && !c.signal.aborted) {
     await clock.sleep(LOOK_MS, c.signal)
