@@ -41,7 +41,7 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Bl
   try {
     await world.cluster.bootstrap(LIMIT_MS)
     await createTables(await world.cluster.writable(LIMIT_MS))
-    const clients = Clients.start(world.cluster.members, new Rng('campaign'))
+    const clients = Clients.start(world.cluster.members, options.mode, new Rng('campaign'))
     for (const [i, blow] of options.blows.entries()) {
       if (options.signal.aborted) break
       const from = clients.now()

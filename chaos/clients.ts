@@ -2,6 +2,7 @@ import type { Member } from '../lab/member.ts'
 import type { Row, Session } from '../lab/sql.ts'
 import { sleep } from '../lab/wait.ts'
 import type { Rng } from '../sim/engine/random.ts'
+import type { Mode } from './checker.ts'
 import { Connection, Follower, isRefusal, STATEMENT_LIMIT_MS } from './follower.ts'
 import type { Append, History, Moment, Stream, Total, Transfer, Write } from './history.ts'
 import { ACCOUNTS, PLACE, placeOf } from './tables.ts'
@@ -26,20 +27,22 @@ export class Clients implements History {
   readonly streams: Stream[] = []
   readonly #members: readonly Member[]
   readonly #rng: Rng
+  readonly #mode: Mode
   readonly #startedAt = performance.now()
   readonly #stop = new AbortController()
   readonly #running: Promise<void>[] = []
   #id = 0
   #lastWriter: string | null = null
 
-  private constructor(members: readonly Member[], rng: Rng) {
+  private constructor(members: readonly Member[], mode: Mode, rng: Rng) {
     this.#members = members
+    this.#mode = mode
     this.#rng = rng
   }
 
   /** Begins to write; the tables exist. @param members all of them: nobody tells a client which is the primary */
-  static start(members: readonly Member[], rng: Rng): Clients {
-    const clients = new Clients(members, rng)
+  static start(members: readonly Member[], mode: Mode, rng: Rng): Clients {
+    const clients = new Clients(members, mode, rng)
     for (const member of members) clients.#running.push(clients.#observe(member), clients.#read(member))
     for (let i = 1; i <= CLIENTS; i += 1) {
       clients.#follow(INSERT_EVERY_MS, (session, node) => clients.#insert(session, node, `rows${i}`))
@@ -92,8 +95,9 @@ export class Clients implements History {
         const [row] = await connection.use((session) =>
           session.query(
             `SELECT sum(balance)::int AS sum, NOT pg_is_in_recovery() AS writable,
-               ARRAY(SELECT application_name FROM pg_stat_replication WHERE state = 'streaming') AS replicas FROM account`,
-            [],
+               ARRAY(SELECT application_name FROM pg_stat_replication
+                 WHERE state = 'streaming' AND (sync_state <> 'async' OR $1)) AS replicas FROM account`,
+            [this.#mode === 'async'],
             STATEMENT_LIMIT_MS,
           ),
         )

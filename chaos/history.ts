@@ -41,10 +41,11 @@ export interface Total {
   readonly sum: number
 }
 
-/** Who streamed from the primary at a moment. */
+/** What a primary said of its replicas at a moment. */
 export interface Stream {
   readonly at: Moment
   readonly primary: string
+  /** Those that streamed; in the synchronous modes, those for which commits waited. */
   readonly replicas: readonly string[]
 }
 

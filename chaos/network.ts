@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import type { Host } from '../lab/host.ts'
+import { signalHost } from './host-processes.ts'
 import { command } from './shell.ts'
 
 /** Packets from one host to another are dropped: all (`share` 1) or by chance. One direction only. */
@@ -31,6 +33,7 @@ export class Network {
 
   /** A bridge with a network that nothing else on this machine uses. */
   static async open(): Promise<Network> {
+    await removeLeftOvers()
     const routes = await command(['ip', '-o', 'route'])
     const subnet = Array.from({ length: 250 }, (_, i) => `10.213.${(process.pid + i) % 250}`).find(
       (candidate) => !routes.includes(`${candidate}.`),
@@ -112,6 +115,18 @@ export class Network {
     })
     this.#filtering = next.catch(() => {})
     return next
+  }
+}
+
+/** Hosts of a run that was killed, with what still runs on them; their names begin with the number of its process. */
+async function removeLeftOvers(): Promise<void> {
+  const names = (await command(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '')
+  for (const name of names) {
+    const pid = /^mc(\d+)/.exec(name)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    signalHost(name, 'SIGKILL')
+    await command(['ip', 'netns', 'del', name])
+    await command(['ip', 'link', 'del', `mc${pid}b`]).catch(() => {})
   }
 }
 

@@ -29,7 +29,7 @@ export function outagesOf(history: History, faults: readonly FaultRecord[]): rea
   })
 }
 
-/** Who can hold the last acknowledged commits: the primary and whoever streamed from it. `null`: nobody knows. */
+/** Who is known to hold the last acknowledged commits: the primary, and the replicas it counted on. `null`: nobody knows. */
 function holdersAt(moment: Moment, streams: readonly Stream[]): ReadonlySet<string> | null {
   const last = streams.findLast(({ at }) => at <= moment)
   return last ? new Set([last.primary, ...last.replicas]) : null
@@ -40,7 +40,7 @@ function holdersAt(moment: Moment, streams: readonly Stream[]): ReadonlySet<stri
  *
  * - at least two of the three store servers could do their part;
  * - at least two of the three members could, and one of these holds the last acknowledged commits: it was the primary
- *   or streamed from it when the outage began. (Where only members that are away hold them, to wait for these is right.)
+ *   or one of the replicas that this counted on when the outage began. (Where only members that are away hold them, to wait for these is right.)
  * - no fault was going on that nobody can act against, such as a full disk of a primary that otherwise works.
  */
 function owedMs(

@@ -59,7 +59,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
 async function attack(world: World, options: RunOptions): Promise<Omit<RunResult, 'folder'>> {
   const { seed, lengthMs, mode, timing, kinds, say, signal } = options
   const rng = new Rng(seed)
-  const clients = Clients.start(world.cluster.members, rng.fork('clients'))
+  const clients = Clients.start(world.cluster.members, mode, rng.fork('clients'))
   const nemesis = new Nemesis(world, clients, (text) =>
     say(`${(clients.now() / 1000).toFixed(1).padStart(7)} s  ${text}`),
   )

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Cluster } from '../lab/cluster.ts'
 import type { Host } from '../lab/host.ts'
@@ -77,8 +78,12 @@ export class World {
 
   /** Leaves not a single block free on a member's disk. @returns what frees them */
   async fillDisk(member: Member): Promise<() => Promise<void>> {
-    const ballast = join(diskOf(member.folder), 'ballast')
-    await command(['sh', '-c', `cat /dev/zero > '${ballast}' 2>/dev/null || true`])
+    const disk = diskOf(member.folder)
+    const ballast = join(disk, 'ballast')
+    // Nearly all of it is only reserved, for speed; then what is left.
+    const { bavail, bsize } = await statfs(disk)
+    await command(['fallocate', '-l', String(Math.max(1, bavail * bsize - 2 ** 20)), ballast])
+    await command(['sh', '-c', `cat /dev/zero >> '${ballast}' 2>/dev/null || true`])
     return async () => void (await command(['rm', '-f', ballast]))
   }
 
