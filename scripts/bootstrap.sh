@@ -91,6 +91,16 @@ install_packages() {
   fi
 }
 
+# What the chaos run needs beside network namespaces; it tells what it had to leave out for want of them.
+want_chaos_tools() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${MATRIARCH_NO_INSTALL:-}" ] || return 0
+  local wanted=()
+  command -v ip >/dev/null || wanted+=(iproute2)
+  command -v nft >/dev/null || wanted+=(nftables)
+  ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || wanted+=(libfaketime)
+  [ ${#wanted[@]} -eq 0 ] || (install_packages "${wanted[@]}") || true
+}
+
 # PostgreSQL refuses to run as root: root's servers run as the user `postgres`, or as one made for the purpose.
 need_server_user() {
   [ "$(id -u)" = 0 ] || return 0
