@@ -7,15 +7,21 @@ type Listener = () => void
 class LightSignal {
   aborted = false
   reason: unknown = undefined
-  #listeners: Set<Listener> | null = null
+  /** Most have one listener at a time. It came before all the others. */
+  #first: Listener | null = null
+  #others: Set<Listener> | null = null
 
   addEventListener(_type: string, listener: Listener): void {
-    this.#listeners ??= new Set()
-    this.#listeners.add(listener)
+    if (this.#first === null && !this.#others?.size) this.#first = listener
+    else if (this.#first !== listener) {
+      this.#others ??= new Set()
+      this.#others.add(listener)
+    }
   }
 
   removeEventListener(_type: string, listener: Listener): void {
-    this.#listeners?.delete(listener)
+    if (this.#first === listener) this.#first = null
+    else this.#others?.delete(listener)
   }
 
   throwIfAborted(): void {
@@ -26,9 +32,12 @@ class LightSignal {
     if (this.aborted) return
     this.aborted = true
     this.reason = reason
-    const listeners = this.#listeners
-    this.#listeners = null
-    if (listeners) for (const listener of listeners) listener()
+    const first = this.#first
+    const others = this.#others
+    this.#first = null
+    this.#others = null
+    first?.()
+    if (others) for (const listener of others) listener()
   }
 }
 

@@ -163,7 +163,7 @@ export const restored: Scenario = {
   async play(stage) {
     const { world } = stage
     const old = stage.leader
-    const backup = world.store.tree.keys
+    const backup = new Map(world.store.tree.keys)
     requestSwitchover(world, old, null)
     await stage.until('another one is the primary', () => stage.primary !== null && stage.primary !== old)
     await stage.settled()

@@ -70,14 +70,16 @@ function listed(
   rule: SyncRule,
   standbys: readonly Standby[],
 ): { readonly standby: Standby; readonly priority: number }[] {
-  return standbys
-    .filter((standby) => standby.streaming)
-    .map((standby) => ({ standby, priority: priorityOf(rule, standby.name) }))
-    .filter(({ priority }) => priority > 0)
-    .sort((a, b) => a.priority - b.priority)
+  const ranked: { readonly standby: Standby; readonly priority: number }[] = []
+  if (rule.kind === 'none') return ranked
+  for (const standby of standbys) {
+    const priority = standby.streaming ? priorityOf(rule, standby.name.toLowerCase()) : 0
+    if (priority > 0) ranked.push({ standby, priority })
+  }
+  return ranked.length > 1 ? ranked.sort((a, b) => a.priority - b.priority) : ranked
 }
 
+/** From 1; 0: the rule does not name it. @param name in lower case */
 function priorityOf(rule: SyncRule, name: string): number {
-  const at = rule.names.findIndex((one) => one === '*' || one === name.toLowerCase())
-  return at + 1
+  return rule.names.findIndex((one) => one === '*' || one === name) + 1
 }

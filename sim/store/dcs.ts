@@ -43,10 +43,10 @@ export class SimDcs implements Dcs {
 
   async load(budget: Budget): Promise<StoreOutcome<ClusterView>> {
     const least = this.#ownRevision
-    const outcome = await this.#ask(budget, (tree) => done(tree.past(this.#store.lagOf(this.#name), least)))
+    const outcome = await this.#ask(budget, () => done(this.#store.read(this.#store.lagOf(this.#name), least)))
     if (outcome.kind !== 'done') return { kind: 'unknown', reason: outcome.reason }
-    this.#lastStatus = outcome.value.get(KEYS.status)?.text ?? null
-    return done(this.#store.viewOf(outcome.value))
+    this.#lastStatus = outcome.value.status
+    return done(outcome.value.view)
   }
 
   async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {

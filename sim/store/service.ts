@@ -1,4 +1,4 @@
-import { type ClusterView, ViewReader } from '../../src/cluster/view.ts'
+import { type ClusterView, KEYS, ViewReader } from '../../src/cluster/view.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { Network } from '../net/network.ts'
@@ -33,6 +33,14 @@ type Answer<T> =
   | { readonly kind: 'answer'; readonly value: T }
   | { readonly kind: 'error'; readonly reason: string; readonly forbidden: boolean }
 
+interface Read {
+  readonly view: ClusterView
+  /** The status as it was written. */
+  readonly status: string | null
+}
+
+const NO_TROUBLES: readonly StoreTrouble[] = []
+
 /** The store as a service on the network: one tree, and what is wrong with the way to it. */
 export class StoreService {
   readonly tree: StoreTree
@@ -41,7 +49,8 @@ export class StoreService {
   readonly #scheduler: Scheduler
   readonly #rng: Rng
   readonly #reader = new ViewReader()
-  readonly #views = new WeakMap<Keys, ClusterView>()
+  /** The present, as understood once for all readers. */
+  #present: { readonly changes: number; readonly read: Read } | null = null
   readonly #troubles = new Map<string, StoreTrouble[]>()
 
   constructor(scheduler: Scheduler, network: Network, rng: Rng, style: StoreStyle) {
@@ -68,14 +77,17 @@ export class StoreService {
     return this.trouble(`${member}/renewal`, trouble)
   }
 
-  /** States are immutable: whoever reads the same one gets the same view. */
-  viewOf(keys: Keys): ClusterView {
-    let view = this.#views.get(keys)
-    if (!view) {
-      view = this.#reader.read(keys)
-      this.#views.set(keys, view)
-    }
-    return view
+  /** What a member reads that lags so much and has itself written up to `leastRevision`. */
+  read(lagMs: number, leastRevision: number): Read {
+    const { tree } = this
+    if (lagMs > 0) return this.#understand(tree.past(lagMs, leastRevision))
+    if (this.#present?.changes !== tree.changes)
+      this.#present = { changes: tree.changes, read: this.#understand(tree.keys) }
+    return this.#present.read
+  }
+
+  #understand(keys: Keys): Read {
+    return { view: this.#reader.read(keys), status: keys.get(KEYS.status)?.text ?? null }
   }
 
   lagOf(member: string): number {
@@ -96,7 +108,7 @@ export class StoreService {
     reply: (answer: Answer<T>) => void,
   ): void {
     this.#network.send(member, STORE, () => {
-      const troubles = [...this.#troublesOf(member), ...(this.#troubles.get(`${member}/${what}`) ?? [])]
+      const troubles = this.#troublesWith(member, what)
       const delay = troubles.reduce((sum, one) => sum + (one.kind === 'slow' ? one.delayMs : 0), 0)
       const handle = (): void => this.#handle(member, troubles, apply, reply)
       if (delay > 0) this.#scheduler.after(delay * this.#rng.between(0.5, 1.5), handle)
@@ -131,8 +143,15 @@ export class StoreService {
     back({ kind: 'answer', value: apply(this.tree) })
   }
 
+  #troublesWith(member: string, what: 'renewal' | 'other'): readonly StoreTrouble[] {
+    const usual = this.#troublesOf(member)
+    const special = what === 'renewal' ? this.#troubles.get(`${member}/renewal`) : undefined
+    return special && special.length > 0 ? [...usual, ...special] : usual
+  }
+
   #troublesOf(member: string): readonly StoreTrouble[] {
-    const [all, own] = [this.#troubles.get('*') ?? [], this.#troubles.get(member) ?? []]
-    return all.length === 0 ? [...own] : [...all, ...own]
+    const all = this.#troubles.get('*') ?? NO_TROUBLES
+    const own = this.#troubles.get(member) ?? NO_TROUBLES
+    return all.length + own.length === 0 ? NO_TROUBLES : [...all, ...own]
   }
 }

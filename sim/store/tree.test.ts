@@ -39,7 +39,7 @@ test('a backup brings old values and old versions back, and its sessions live fo
   const tree = new StoreTree(scheduler)
   tree.refresh('a', 1000)
   tree.put('leader', 'a', 'a', 'a')
-  const backup = tree.keys
+  const backup = new Map(tree.keys)
   await scheduler.run(1500, never)
   assert.equal(tree.keys.size, 0)
   tree.restore(backup)

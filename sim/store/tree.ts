@@ -12,33 +12,42 @@ interface Session {
   watched: boolean
 }
 
-interface PastState {
+interface Change {
   readonly at: number
+  /** Of the tree after it. */
   readonly revision: number
-  readonly keys: Keys
+  readonly key: string
+  readonly before: StoredValue | undefined
 }
 
-/** How long old states are kept, for readers that lag. */
+/** How long changes are remembered, for readers that lag. */
 const HISTORY_MS = 120_000
 
 /**
  * The truth of the store: one linearizable map with versions, and sessions (leases) whose keys vanish exactly when
- * they expire by the store's clock. States are immutable, so that a lagging reader or a backup just keeps an old one.
+ * they expire by the store's clock. It remembers its changes: what a lagging reader sees is the present without the last.
  */
 export class StoreTree {
   readonly #scheduler: Scheduler
-  #keys: Keys = new Map()
+  readonly #keys = new Map<string, StoredValue>()
   #revision = 1
   readonly #sessions = new Map<string, Session>()
-  readonly #history: PastState[] = []
+  readonly #history: Change[] = []
+  #changes = 0
   readonly #listeners = new Set<ChangeListener>()
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
   }
 
+  /** As they are at any moment: a caller that wants to keep them makes a copy. */
   get keys(): Keys {
     return this.#keys
+  }
+
+  /** Grows with each change, a restored backup included. */
+  get changes(): number {
+    return this.#changes
   }
 
   get revision(): number {
@@ -52,20 +61,22 @@ export class StoreTree {
 
   /** The state `lagMs` ago, but not older than `leastRevision`: a reader sees at least what it wrote itself. */
   past(lagMs: number, leastRevision: number): Keys {
-    if (lagMs <= 0) return this.#keys
+    const keys = new Map(this.#keys)
     const wanted = this.#scheduler.now - lagMs
-    for (let i = this.#history.length - 1; i >= 0; i--) {
-      const state = this.#history[i] as PastState
-      if (state.at <= wanted || state.revision <= leastRevision) return state.keys
+    for (let i = this.#history.length - 1; i > 0; i--) {
+      const change = this.#history[i] as Change
+      if (change.at <= wanted || change.revision <= leastRevision) break
+      if (change.before) keys.set(change.key, change.before)
+      else keys.delete(change.key)
     }
-    return this.#history[0]?.keys ?? this.#keys
+    return keys
   }
 
   put(key: string, text: string, session: string | null, author: string | null): Version {
     const before = this.#keys.get(key)
     this.#revision++
     const stored: StoredValue = { text, version: version(String(this.#revision)), session }
-    this.#replace(new Map(this.#keys).set(key, stored))
+    this.#change(key, stored)
     if (before?.text !== text) this.#tell(key, before ? 'changed' : 'created', author)
     return stored.version
   }
@@ -73,9 +84,7 @@ export class StoreTree {
   delete(key: string, author: string | null): void {
     if (!this.#keys.has(key)) return
     this.#revision++
-    const keys = new Map(this.#keys)
-    keys.delete(key)
-    this.#replace(keys)
+    this.#change(key, undefined)
     this.#tell(key, 'deleted', author)
   }
 
@@ -105,8 +114,9 @@ export class StoreTree {
 
   /** A backup is put back: old values, old versions again, and every session in it lives for a full ttl. */
   restore(backup: Keys): void {
-    const before = this.#keys
-    this.#replace(backup)
+    const before = new Map(this.#keys)
+    for (const key of before.keys()) if (!backup.has(key)) this.#change(key, undefined)
+    for (const [key, stored] of backup) this.#change(key, stored)
     const ttlMs = Math.max(...[...this.#sessions.values()].map((one) => one.ttlMs), 1000)
     this.#sessions.clear()
     for (const { session } of backup.values()) if (session !== null) this.refresh(session, ttlMs)
@@ -128,11 +138,13 @@ export class StoreTree {
     })
   }
 
-  #replace(keys: Keys): void {
-    this.#keys = keys
-    this.#history.push({ at: this.#scheduler.now, revision: this.#revision, keys })
-    const first = this.#history[1]
-    if (first && first.at < this.#scheduler.now - HISTORY_MS) this.#history.shift()
+  #change(key: string, stored: StoredValue | undefined): void {
+    this.#changes++
+    this.#history.push({ at: this.#scheduler.now, revision: this.#revision, key, before: this.#keys.get(key) })
+    if (stored) this.#keys.set(key, stored)
+    else this.#keys.delete(key)
+    const second = this.#history[1]
+    if (second && second.at < this.#scheduler.now - HISTORY_MS) this.#history.shift()
   }
 
   #tell(key: string, kind: ChangeKind, author: string | null): void {
