@@ -110,10 +110,11 @@ async function crashFailover({ cluster, timing }: Bench): Promise<Figures> {
   }
 }
 
-/** The gap, and the part of it after the store had ended the lease: before that nobody may take over. */
+/** Of a primary that also leads the store, if a member does. The gap, and the part of it after the store had ended the lease: before that nobody may take over. */
 async function hostLost({ cluster }: Bench): Promise<Figures> {
   let leaseEnd = Number.NaN
   const { figures, firstWriteAt } = await probe(cluster, {
+    before: (old) => cluster.store.leadFrom(old.config),
     act: async (old) => {
       await old.killHost()
       const key = cluster.key('leader')
@@ -150,6 +151,7 @@ async function agentFrozen({ cluster, timing }: Bench): Promise<Figures> {
 }
 
 interface Probe {
+  readonly before?: (old: Member) => Promise<void>
   readonly act: (old: Member) => Promise<void>
   /** The same member is expected to come back. */
   readonly inPlace?: boolean
@@ -165,8 +167,12 @@ interface Measured {
 }
 
 /** Writes to every member while something happens to the primary. */
-async function probe(cluster: Cluster, { act, inPlace = false, watchMs = 1000, after }: Probe): Promise<Measured> {
+async function probe(
+  cluster: Cluster,
+  { before, act, inPlace = false, watchMs = 1000, after }: Probe,
+): Promise<Measured> {
   const old = await cluster.healthy(HEAL_MS)
+  await before?.(old)
   const writer = await Writer.start(cluster)
   await sleep(1500)
   const since = performance.now()

@@ -55,7 +55,7 @@ export interface MemberRow {
 export class Cluster {
   readonly folder: string
   readonly scope: string
-  readonly store: Store
+  #store: Store
   readonly programs: Programs
   readonly members: Member[] = []
   /** Aborts when the cluster is killed: whoever uses it has to end. */
@@ -76,7 +76,7 @@ export class Cluster {
     this.scope = options.scope
     this.#user = user
     this.programs = programs
-    this.store = store
+    this.#store = store
     this.ended = this.#end.signal
   }
 
@@ -85,11 +85,9 @@ export class Cluster {
     const user = serverUser()
     const folder = mkdtempSync(join(tmpdir(), `matriarch-${options.purpose}-`))
     chmodSync(folder, 0o755)
-    const storeFolder = join(folder, 'store')
-    mkdirSync(storeFolder)
-    giveTo(user, folder, storeFolder)
+    giveTo(user, folder)
     const programs = stagePrograms(options.checkout, join(folder, 'program'), user)
-    const store = await createStore(options, { folder: storeFolder, user, programs })
+    const store = await createStore(options, { folder: join(folder, 'store'), user, programs })
     const cluster = new Cluster(options, folder, user, programs, store)
     try {
       await store.start()
@@ -129,6 +127,10 @@ export class Cluster {
     const member = new Member(place, config)
     this.members.push(member)
     return member
+  }
+
+  get store(): Store {
+    return this.#store
   }
 
   /** The servers of the store, where it is etcd. */
@@ -193,6 +195,20 @@ export class Cluster {
     })
   }
 
+  /** Ends the store and puts an empty one of that kind in its place, in the configurations of the members too; none runs. */
+  async changeStore(kind: StoreKind): Promise<void> {
+    const former = this.#store
+    await former.close()
+    const place = { folder: join(this.folder, `store-${kind}`), user: this.#user, programs: this.programs }
+    this.#store = await createStore({ ...this.#options, store: kind }, place)
+    await this.#store.start()
+    for (const member of this.members) {
+      delete member.config[former.kind]
+      Object.assign(member.config, await this.#store.sectionFor(member.folder))
+      member.writeConfig()
+    }
+  }
+
   /** After whatever went wrong: the store and every member run. */
   async revive(): Promise<void> {
     this.store.thaw()
@@ -233,7 +249,11 @@ export class Cluster {
   async stop(limitMs: number): Promise<void> {
     const leader = await this.leader()
     await Promise.all(this.members.filter((member) => member !== leader).map((member) => member.stop(limitMs)))
-    await leader?.stop(limitMs)
+    if (leader) {
+      // Nobody is left who could take the lock: once its server has ended, nothing is worth waiting for.
+      const ended = until('the last server ends', limitMs, () => leader.postmasterPid() === null)
+      await Promise.race([leader.stop(limitMs), ended.catch(() => undefined)])
+    }
     await this.kill()
   }
 
@@ -256,6 +276,8 @@ async function createStore(
   place: { readonly folder: string; readonly user: ServerUser | null; readonly programs: Programs },
 ): Promise<Store> {
   const { folder, user, programs } = place
+  mkdirSync(folder)
+  giveTo(user, folder)
   if (options.store !== 'raft') {
     return new EtcdStore(await Etcd.create({ binary: programs.etcd, folder, user }, options.storeHosts))
   }

@@ -52,6 +52,9 @@ export class EtcdStore implements Store {
   /** Its keys end with its lease. */
   async forget(): Promise<void> {}
 
+  /** No member does. */
+  async leadFrom(): Promise<void> {}
+
   requestsServed(): Promise<ReadonlyMap<string, number>> {
     return this.#first.requestsServed()
   }

@@ -120,15 +120,27 @@ export class RaftGroup implements Store {
     return { raft: section }
   }
 
-  async forget(config: ConfigDocument): Promise<void> {
-    const address = String((config['raft'] as ConfigDocument)['self_addr'])
+  forget(config: ConfigDocument): Promise<void> {
+    return this.#change('remove', addressIn(config), (seat) => seat === undefined)
+  }
+
+  leadFrom(config: ConfigDocument): Promise<void> {
+    return this.#change('transfer', addressIn(config), (seat) => seat?.leader === true)
+  }
+
+  /** Asks until it is so: while one change is under way, or nobody leads, another one is refused. */
+  async #change(
+    what: 'remove' | 'transfer',
+    address: string,
+    isSo: (member: { readonly leader: boolean } | undefined) => boolean,
+  ): Promise<void> {
     const client = await this.#open()
-    await until(`${address} is out of the group`, START_MS, async () => {
+    await until(`${what} ${address}`, START_MS, async () => {
       const asked = await client.ask({ do: 'status' }, budget())
       if (asked.kind !== 'answer') return false
-      const members = (asked.body['members'] ?? []) as readonly { readonly address: string }[]
-      if (members.every((member) => member.address !== address)) return true
-      await client.ask({ do: 'remove', address, hops: 1 }, budget())
+      const members = asked.body['members'] as readonly { readonly address: string; readonly leader: boolean }[]
+      if (isSo(members.find((member) => member.address === address))) return true
+      await client.ask({ do: what, address, hops: 1 }, budget())
       return false
     })
   }
@@ -188,6 +200,11 @@ export class RaftGroup implements Store {
   #mustBeInterruptible(): void {
     if (!this.#options.interruptible) throw new Error('this Raft group was not made to be interrupted')
   }
+}
+
+/** Under which the others know the member with this configuration. */
+function addressIn(config: ConfigDocument): string {
+  return String((config['raft'] as ConfigDocument)['self_addr'])
 }
 
 function budget(): Budget {

@@ -19,6 +19,8 @@ export interface Store {
   delete(key: string): Promise<void>
   /** What one more member says about the store in its configuration. @param folder the member's own */
   sectionFor(folder: string): Promise<ConfigDocument>
+  /** Lets this member lead the store, where members do: its loss is the worst one. */
+  leadFrom(config: ConfigDocument): Promise<void>
   /** How many members must run before the first of them can begin to work. */
   readonly membersNeeded: number
   /** A member with this configuration will not come back. */

@@ -10,6 +10,7 @@ import { Writer } from '../../lab/writer.ts'
 import { assertLeads, assertNoBug, assertNothingLost, history, timeline } from '../support/looks.ts'
 import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
+import { backElsewhere, type Written, whileWriting as written } from '../support/writing.ts'
 
 /** The shortest that a patroni.yml may ask for. */
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
@@ -137,14 +138,17 @@ told('5.1 with primary_start_timeout 0 a killed postmaster leads to a failover a
   const before = await timeline(leader)
   assert.equal((await leader.rest('PATCH', '/config', { primary_start_timeout: 0 }))?.status, 200)
   await sleep(TIMING.loopWait * 1000 + 500)
-  const { writer, gap, endedAt } = await whileWriting(async () => leader.killPostmaster(), backElsewhere(leader))
+  const { writer, gap, since } = await whileWriting(
+    async () => leader.killPostmaster(),
+    backElsewhere(leader.name, HEAL_MS),
+  )
   const next = await cluster.healthy(HEAL_MS)
   assert.notEqual(next, leader)
   assert.ok(gap.ms < 10_000, `writes stopped for ${Math.round(gap.ms)} ms`)
   assert.equal(await timeline(next), before + 1)
   assert.deepEqual(reigns(writer.acknowledged, 0), [leader.name, next.name])
   const account = await writer.account()
-  assert.ok(isLostTail(account, writer.acknowledged, { node: leader.name, at: endedAt, windowMs: ASYNC_WINDOW_MS }))
+  assert.ok(isLostTail(account, writer.acknowledged, { node: leader.name, at: since, windowMs: ASYNC_WINDOW_MS }))
   await assertLeads(cluster, next)
   assert.equal((await next.rest('PATCH', '/config', { primary_start_timeout: null }))?.status, 200)
 })
@@ -154,14 +158,14 @@ told(
   async () => {
     const [leader] = await leaderAndOther()
     const before = await timeline(leader)
-    const { writer, gap, endedAt } = await whileWriting(() => leader.killHost(), backElsewhere(leader))
+    const { writer, gap, since } = await whileWriting(() => leader.killHost(), backElsewhere(leader.name, HEAL_MS))
     const next = await cluster.healthy(HEAL_MS)
     assert.ok(gap.ms < (TIMING.ttl + 5) * 1000, `writes stopped for ${Math.round(gap.ms)} ms`)
     assert.equal(await timeline(next), before + 1)
     await leader.start()
     assert.equal(await cluster.healthy(HEAL_MS), next)
     const account = await writer.account()
-    assert.ok(isLostTail(account, writer.acknowledged, { node: leader.name, at: endedAt, windowMs: ASYNC_WINDOW_MS }))
+    assert.ok(isLostTail(account, writer.acknowledged, { node: leader.name, at: since, windowMs: ASYNC_WINDOW_MS }))
     assert.deepEqual(reigns(writer.acknowledged, 0), [leader.name, next.name])
     await assertLeads(cluster, next)
   },
@@ -270,7 +274,11 @@ told(
   '2.4 and 20 an agent that is told to end stops its PostgreSQL, and the leader gives its lock away at once',
   async () => {
     const [leader] = await leaderAndOther()
-    const { writer, gap, result: exit } = await whileWriting(() => leader.stop(30_000), backElsewhere(leader))
+    const {
+      writer,
+      gap,
+      result: exit,
+    } = await whileWriting(() => leader.stop(30_000), backElsewhere(leader.name, HEAL_MS))
     assert.deepEqual(exit, { code: 0, signal: null })
     assert.equal(leader.postmasterPid(), null)
     const next = await cluster.healthy(HEAL_MS)
@@ -292,28 +300,13 @@ async function leaderAndOther(): Promise<readonly [leader: Member, other: Member
   return [leader, other]
 }
 
-interface Written<T> {
-  readonly writer: Writer
-  readonly gap: { readonly ms: number }
-  readonly result: T
-  /** When the event began. */
-  readonly endedAt: number
-}
-
-/** Lets the writer write, does something, waits until it is `over` and a little longer, and stops the writer. */
-async function whileWriting<T>(
+/** Lets the writer write, does something, and waits until it is `over`. */
+function whileWriting<T>(
   happens: () => Promise<T>,
   over: (writer: Writer, since: number) => Promise<unknown> = (writer, since) =>
     until('writes go on', HEAL_MS, () => writer.firstWrite(null, since)),
 ): Promise<Written<T>> {
-  const writer = await Writer.start(cluster)
-  await sleep(700)
-  const endedAt = performance.now()
-  const result = await happens()
-  await over(writer, endedAt)
-  await sleep(700)
-  await writer.stop()
-  return { writer, result, endedAt, gap: longestGap(writer.acknowledged, endedAt) }
+  return written(cluster, happens, over)
 }
 
 /** The same member takes writes again after a time without. */
@@ -323,13 +316,6 @@ function backOn(member: Member) {
       const gap = longestGap(writer.acknowledged, since)
       return gap.ms > 100 && writer.firstWrite(member.name, gap.to)
     })
-}
-
-function backElsewhere(member: Member) {
-  return (writer: Writer, since: number): Promise<unknown> =>
-    until('another member takes writes', HEAL_MS, () =>
-      writer.acknowledged.find((row) => row.sentAt > since && row.node !== member.name),
-    )
 }
 
 /** Processes that send this primary's WAL to standbys. */

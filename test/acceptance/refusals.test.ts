@@ -189,6 +189,7 @@ async function dismiss(member: Member): Promise<void> {
   cluster.members.splice(cluster.members.indexOf(member), 1)
   rmSync(member.folder, { recursive: true, force: true })
   if (member.name !== primary().name) await cluster.store.delete(cluster.key(`members/${member.name}`))
+  await cluster.store.forget(member.config)
 }
 
 async function ended(member: Member): Promise<Exit> {

@@ -23,11 +23,15 @@ export async function whileWriting<T>(
   const writer = await Writer.start(cluster)
   await sleep(AROUND_MS)
   const since = performance.now()
-  const result = await happens()
-  await over(writer, since)
-  await sleep(AROUND_MS)
-  await writer.stop()
-  return { writer, result, since, gap: longestGap(writer.acknowledged, since) }
+  try {
+    const result = await happens()
+    await over(writer, since)
+    await sleep(AROUND_MS)
+    await writer.stop()
+    return { writer, result, since, gap: longestGap(writer.acknowledged, since) }
+  } finally {
+    await writer.stop()
+  }
 }
 
 /** Somebody else takes writes. */

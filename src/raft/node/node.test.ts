@@ -182,3 +182,15 @@ test('after a write of which nobody knows how it ended the member answers nothin
   assert.equal(sent.length, 0)
   assert.ok(log.has('critical: raft: x cannot be synced: EIO'))
 })
+
+test('whoever waits for a leader leaves nothing behind at each attempt', async (t) => {
+  const group = new Group(t, [20740, 20741])
+  const alone = await group.start(20740)
+  const warnings: Error[] = []
+  const hear = (warning: Error): number => warnings.push(warning)
+  process.on('warning', hear)
+  t.after(() => process.off('warning', hear))
+  assert.equal(await alone.whenCurrent(budget(1500)), 'raft: nobody leads the group')
+  await pause(10)
+  assert.deepEqual(warnings, [])
+})

@@ -267,10 +267,17 @@ export class RaftNode implements KeyAccess {
   async #pause(budget: Budget): Promise<void> {
     if (!this.#mayTry(budget)) return
     const time = this.#deps.clock.deadline(atMost(this.#deps.clock, budget, AGAIN_PAUSE_MS).deadline, budget.signal)
+    const { signal } = this.#leadership
     await new Promise<void>((resolve) => {
-      if (time.signal.aborted) resolve()
-      else time.signal.addEventListener('abort', () => resolve(), { once: true })
-      this.#leadership.signal.addEventListener('abort', () => resolve(), { once: true })
+      const done = (): void => {
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      if (time.signal.aborted) done()
+      else {
+        time.signal.addEventListener('abort', done, { once: true })
+        signal.addEventListener('abort', done, { once: true })
+      }
     })
     time.done()
   }
