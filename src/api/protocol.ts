@@ -13,7 +13,7 @@ const KEEP_ALIVE_MS = 75_000
 /** For the whole request to arrive, its body included; what the handler then takes is its own business. */
 const REQUEST_LIMIT_MS = 10_000
 const HANDSHAKE_LIMIT_MS = 10_000
-const CHECK_EVERY_MS = 2_500
+const CHECK_EVERY_MS = 5_000
 const HEAD_BYTES_MAX = 128 * 1024
 
 /** HTTP over plain or encrypted connections that somebody else accepts: listening and speaking can be swapped apart. */

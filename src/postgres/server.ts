@@ -141,8 +141,7 @@ export async function createPostgres(
       return configuration.recoveryDifference(upstream, observation, signal)
     },
     async setSynchronousStandbyNames(text, signal) {
-      await configuration.setSynchronousStandbyNames(text, signal)
-      server.forgetObservation()
+      if (await configuration.setSynchronousStandbyNames(text, signal)) server.forgetObservation()
     },
     prePromote: (signal) => server.prePromote(signal),
     fireCallback: (name, role) => server.fireCallback(name, role),

@@ -8,7 +8,7 @@ import { createApplication } from './application.ts'
 import { backupConfiguration, restoreConfiguration } from './backups.ts'
 import type { CustomBootstrap } from './main-file.ts'
 import { type Parameters, valueOf, withParameters } from './parameters.ts'
-import { recoveryDifference } from './recovery-check.ts'
+import { createRecoveryCheck } from './recovery-check.ts'
 import { putRecoveryFiles, removeRecoveryFiles } from './recovery-files.ts'
 import { triggerFileName } from './recovery-names.ts'
 import { followSettings, type RecoverySettings } from './recovery-settings.ts'
@@ -17,8 +17,11 @@ import { type ConfigurationDependencies, createWriter } from './writer.ts'
 
 /** Everything that is written so that PostgreSQL runs as configured (spec postgres.md 2). */
 export interface Configuration extends Omit<ServerFiles, 'archiveReadySegments'> {
-  /** Replaces what the agent maintains in synchronous_standby_names; writes and reloads when it is new (spec 8.4). */
-  setSynchronousStandbyNames(text: string | null, signal: AbortSignal): Promise<void>
+  /**
+   * Replaces what the agent maintains in synchronous_standby_names; writes and reloads when it is new (spec 8.4).
+   * @returns whether it was new
+   */
+  setSynchronousStandbyNames(text: string | null, signal: AbortSignal): Promise<boolean>
   /** Replicas that hold logical slots must keep their catalogue rows on the primary (spec 7.8); writes and reloads when it is new. */
   forceFeedback(forced: boolean, signal: AbortSignal): Promise<void>
   /**
@@ -55,6 +58,7 @@ export function createConfiguration(deps: ConfigurationDependencies): Configurat
   const { log, memory, passwordFile } = deps
   const writer = createWriter(deps)
   const { state, config, dataDir, majorVersion, exactVersion, inForce, fileSet } = writer
+  const check = createRecoveryCheck(writer, passwordFile, deps.clock)
   const { apply, noticeReload, writeAndReload, joinRunning } = createApplication(deps, writer)
 
   function settingsFor(upstream: Upstream | null, version: ServerVersion): RecoverySettings {
@@ -106,17 +110,18 @@ export function createConfiguration(deps: ConfigurationDependencies): Configurat
     },
 
     async setSynchronousStandbyNames(text, signal) {
-      if (state.syncNames === text) return
+      if (state.syncNames === text) return false
       state.syncNames = text
       const { parameters } = writer.compute(memory.role, majorVersion())
       const wanted = valueOf(parameters, 'synchronous_standby_names') ?? null
       const before = inForce()
-      if (wanted === (valueOf(before.parameters, 'synchronous_standby_names') ?? null)) return
+      if (wanted === (valueOf(before.parameters, 'synchronous_standby_names') ?? null)) return false
       if (wanted !== null && syncMode(deps.settings()) !== 'off')
         log.info(`Assigning synchronous_standby_names to ${wanted}`)
       const changed = withParameters(before.parameters, { synchronous_standby_names: wanted })
       state.effective = { ...before, parameters: changed }
       await writeAndReload(signal)
+      return true
     },
 
     async forceFeedback(forced, signal) {
@@ -127,7 +132,7 @@ export function createConfiguration(deps: ConfigurationDependencies): Configurat
 
     async recoveryDifference(upstream, observation, signal) {
       const version = await exactVersion(signal)
-      return recoveryDifference(writer, passwordFile, settingsFor(upstream, version), version, observation, signal)
+      return check.difference(settingsFor(upstream, version), version, observation, signal)
     },
 
     beginCustomBootstrap(custom) {

@@ -21,6 +21,8 @@ import { recoveryFilePath } from './recovery-files.ts'
  * the answer, or the server itself, is another one than before (spec postgres.md 2.10 step 2).
  */
 export interface RecoveryWatch {
+  /** Which postmaster runs; `null`: none. */
+  server(): string | null
   /** `restart`: there are settings that cannot be understood; `unknown`: the server cannot be asked now. */
   current(config: Config, version: ServerVersion, signal: AbortSignal): Promise<CurrentRecovery | 'restart' | 'unknown'>
   /** We have just written these: the running server, once reloaded, has them. */
@@ -78,6 +80,8 @@ export function createRecoveryWatch(server: () => Server, clock: Clock, passfile
   }
 
   return {
+    server: () => server().postmasterIdentity(),
+
     async current(config, version, signal) {
       const now = await fingerprint(config, version)
       if (last && last.fingerprint.files === now.files && last.fingerprint.server === now.server) return last.settings
