@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import { forbidAmbientInputs } from './engine/ambient.ts'
 import { useLightAbortSignals } from './engine/light-abort.ts'
-import { countByKind, type RunRequest, type RunResult, runSeed } from './run.ts'
+import { type RunRequest, type RunResult, runSeed } from './run.ts'
 import { shrink } from './shrink.ts'
+import { Total } from './total.ts'
 
 const USAGE = `Runs clusters of the real decision code in a virtual world with faults, and checks that the invariants hold.
 
@@ -14,6 +15,7 @@ const USAGE = `Runs clusters of the real decision code in a virtual world with f
       --lines N         lines of log to show of a failure (60)
       --no-shrink       do not look for a smaller failure
       --keep-going      do not stop at the first seed that fails
+      --coverage        say how often each rule of the code decided, and which kinds of clusters were run
 `
 
 function say(text: string): void {
@@ -32,6 +34,7 @@ async function main(): Promise<number> {
       lines: { type: 'string', default: '60' },
       'no-shrink': { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
+      coverage: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -54,20 +57,24 @@ async function main(): Promise<number> {
   forbidAmbientInputs()
   useLightAbortSignals()
   const before = process.cpuUsage()
-  const results: RunResult[] = []
+  const total = new Total()
   let failures = 0
   for (const seed of seeds) {
-    const request: RunRequest = { seed, hours, without, traceLines: Number(values.lines), pardoned }
+    const request: RunRequest = { seed, hours, without, traceLines: 0, pardoned }
     const result = await runSeed(request)
-    results.push(result)
+    total.add(result)
     if (!result.violation) continue
     failures++
     report(result)
-    await explain(result, request, values['no-shrink'] || values.seed !== undefined)
+    await explain(result, request, {
+      shrinks: !values['no-shrink'] && values.seed === undefined,
+      lines: Number(values.lines),
+    })
     if (!values['keep-going']) break
   }
   const { user, system } = process.cpuUsage(before)
-  summarize(results, (user + system) / 1000)
+  say(total.summary((user + system) / 1000))
+  if (values.coverage) say(total.coverageTables())
   return failures > 0 ? 1 : 0
 }
 
@@ -80,31 +87,19 @@ function report(result: RunResult): void {
   say(`  ${result.configuration}`)
 }
 
-async function explain(result: RunResult, request: RunRequest, asItIs: boolean): Promise<void> {
-  if (asItIs) {
-    for (const line of result.trace) say(line)
-    return
-  }
-  const smaller = await shrink(result, request, 150)
-  const again = await runSeed(smaller)
+/** Runs it once more, with its log; before that it is made smaller. */
+async function explain(
+  result: RunResult,
+  request: RunRequest,
+  { shrinks, lines }: { readonly shrinks: boolean; readonly lines: number },
+): Promise<void> {
+  const smaller = shrinks ? await shrink(result, request, 150) : request
+  const again = await runSeed({ ...smaller, traceLines: lines })
   const left = again.faults.map(({ index, kind }) => `${index} ${kind}`).join(', ')
   say(`  faults needed: ${left}`)
   for (const line of again.trace) say(line)
   const option = smaller.without.size > 0 ? ` --without ${[...smaller.without].join(',')}` : ''
   say(`\nreplay: npm run sim -- --seed ${result.seed} --hours ${request.hours}${option}`)
-}
-
-function summarize(results: readonly RunResult[], cpuMs: number): void {
-  const simulated = results.reduce((sum, one) => sum + one.simulatedMs, 0)
-  const faults = results.flatMap((one) => one.faults)
-  const sum = (value: (one: RunResult) => number): number => results.reduce((total, one) => total + value(one), 0)
-  say(
-    `\n${results.length} seeds, ${(simulated / 3_600_000).toFixed(2)} simulated hours in ${(cpuMs / 1000).toFixed(1)} s of processor time ` +
-      `(${Math.round(simulated / cpuMs)} times faster), ${faults.length} faults, ${sum((one) => one.promotions)} timelines, ` +
-      `${sum((one) => one.rows)} rows acknowledged`,
-  )
-  for (const [kind, count] of [...countByKind(faults)].sort((a, b) => b[1] - a[1]))
-    say(`  ${String(count).padStart(6)} ${kind}`)
 }
 
 process.exitCode = await main()

@@ -1,10 +1,11 @@
+import type { Coverage } from './checks/coverage.ts'
 import { illness } from './checks/health.ts'
 import type { Violation } from './checks/violations.ts'
 import { Rng } from './engine/random.ts'
 import { CATALOGUE } from './faults/catalogue.ts'
-import type { FaultKind, PlannedFault } from './faults/fault.ts'
+import type { PlannedFault } from './faults/fault.ts'
 import { endPause } from './faults/operator.ts'
-import { planFaults, swarm } from './faults/swarm.ts'
+import { planFaults, swarm, traitsOf } from './faults/swarm.ts'
 import { World } from './world/world.ts'
 
 export interface RunRequest {
@@ -27,6 +28,9 @@ export interface RunResult {
   readonly longestOutageMs: number
   readonly trace: readonly string[]
   readonly configuration: string
+  /** What kind of cluster it was, in words to be counted. */
+  readonly traits: readonly string[]
+  readonly coverage: Coverage
 }
 
 const STRETCH_MS = 600_000
@@ -66,6 +70,8 @@ export async function runSeed(request: RunRequest): Promise<RunResult> {
     rows: world.durability.rows,
     longestOutageMs: world.writer.longestOutageMs,
     trace: world.trace.lines(),
+    traits: traitsOf(options),
+    coverage: world.coverage,
     configuration: `${options.members.join(',')} ${JSON.stringify(options.tags)} ${JSON.stringify(options.dynamicConfig)} ${JSON.stringify(options.store)}`,
   }
   world.close()
@@ -102,10 +108,4 @@ async function mustHeal(world: World, boundMs: number): Promise<void> {
   if (whole) world.wholeAgain()
   else if (world.violations.found.length === 0)
     world.violations.report('heals', `after ${boundMs / 1000} s: ${illness(world) ?? 'whole'}`)
-}
-
-export function countByKind(faults: readonly PlannedFault[]): Map<FaultKind, number> {
-  const counts = new Map<FaultKind, number>()
-  for (const { kind } of faults) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  return counts
 }

@@ -38,4 +38,5 @@ export const CATALOGUE: Readonly<Record<FaultKind, Fault>> = {
   reinitialize: operator.reinitialized,
   paused: operator.paused,
   'bulk load': operator.bulkLoad,
+  'standby cluster promoted': operator.standbyClusterPromoted,
 }

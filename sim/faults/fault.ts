@@ -1,3 +1,4 @@
+import { KEYS } from '../../src/cluster/view.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Host } from '../world/host.ts'
 import type { World } from '../world/world.ts'
@@ -36,6 +37,7 @@ export const FAULTS = [
   'reinitialize',
   'paused',
   'bulk load',
+  'standby cluster promoted',
 ] as const
 export type FaultKind = (typeof FAULTS)[number]
 
@@ -57,9 +59,8 @@ export interface Scene {
 
 /** Mostly the leader, sometimes anybody: that is where it hurts. */
 export function victim({ world, rng }: Scene): Host {
-  const hosts = [...world.hosts.values()]
-  const primary = hosts.find((host) => host.server.isWritable)
-  return primary && rng.chance(0.55) ? primary : rng.pick(hosts)
+  const primary = primaryOf(world)
+  return primary && rng.chance(0.55) ? primary : rng.pick([...world.hosts.values()])
 }
 
 export function twoHosts({ world, rng }: Scene): readonly [Host, Host] | null {
@@ -67,6 +68,8 @@ export function twoHosts({ world, rng }: Scene): readonly [Host, Host] | null {
   return a && b ? [a, b] : null
 }
 
+/** In a standby cluster who leads it. */
 export function primaryOf(world: World): Host | null {
+  if (world.remote) return world.hosts.get(world.store.tree.keys.get(KEYS.leader)?.text ?? '') ?? null
   return [...world.hosts.values()].find((host) => host.server.isWritable) ?? null
 }

@@ -1,5 +1,5 @@
 import { printFailoverRequest } from '../../src/cluster/failover-request.ts'
-import { printJson } from '../../src/cluster/json.ts'
+import { type JsonObject, printJson } from '../../src/cluster/json.ts'
 import { KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { reinitialize } from '../../src/ha/reinitialize.ts'
 import { beginRestart } from '../../src/ha/restart.ts'
@@ -86,13 +86,33 @@ export function endPause(world: World): void {
 function setPause(world: World, on: boolean): void {
   world.handsIn(['two writers', 'lost rows', 'timeline twice'])
   const { config } = viewFromKeys(world.store.tree.keys)
-  const { pause: _, ...rest } = config?.document ?? world.options.dynamicConfig
-  world.store.tree.put(KEYS.config, printJson(on ? { ...rest, pause: true } : rest), null, null)
+  const remembered = [...world.hosts.values()].find((host) => host.dynamicConfig)?.dynamicConfig
+  const { pause: _, ...rest } = config?.document ?? remembered ?? world.options.dynamicConfig
+  writeConfig(world, on ? { ...rest, pause: true } : rest)
+}
+
+function writeConfig(world: World, document: JsonObject): void {
+  world.store.tree.put(KEYS.config, printJson(document), null, null)
+}
+
+/** The site that was copied is lost; an operator makes the copy a cluster of its own. */
+export const standbyClusterPromoted: Fault = ({ world }) => {
+  const { remote } = world
+  const { config } = viewFromKeys(world.store.tree.keys)
+  if (!remote || !config?.valid) return undefined
+  world.trace.add('store', '!!! the remote primary is lost, the standby cluster becomes a cluster of its own')
+  world.handsIn(['lost rows'])
+  remote.kill()
+  world.remote = null
+  const { standby_cluster: _, ...rest } = config.document
+  writeConfig(world, rest)
+  return undefined
 }
 
 export const bulkLoad: Fault = ({ world, rng }) => {
   const primary = primaryOf(world)
-  if (primary) world.writer.write(primary.server, rng.int(1e5, 3e7))
+  if (world.remote) world.writer.write(world.remote, rng.int(1e5, 3e7))
+  else if (primary) world.writer.write(primary.server, rng.int(1e5, 3e7))
   return undefined
 }
 

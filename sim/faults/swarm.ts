@@ -3,6 +3,7 @@ import type { Tags } from '../../src/cluster/tags.ts'
 import type { Rng } from '../engine/random.ts'
 import { USUAL_TEMPO } from '../pg/surroundings.ts'
 import type { WorldOptions } from '../world/options.ts'
+import { REMOTE } from '../world/remote.ts'
 import { FAULTS, type FaultKind, type PlannedFault } from './fault.ts'
 
 /** What one seed is about: a cluster, the kinds of faults it meets, and when. */
@@ -21,23 +22,32 @@ const TIMINGS = [
 const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
 
 /** Rare by nature, or so strong that little else would be seen beside them. */
-const SELDOM: ReadonlySet<FaultKind> = new Set(['store wiped', 'store restored', 'paused', 'manual failover'])
+const SELDOM: ReadonlySet<FaultKind> = new Set([
+  'store wiped',
+  'store restored',
+  'paused',
+  'manual failover',
+  'standby cluster promoted',
+])
 
 /** Each seed turns some kinds of faults off altogether: many bugs show only where others do not hide them. */
 export function swarm(rng: Rng, seed: string, given: Pick<WorldOptions, 'traceLines' | 'pardoned'>): Swarm {
   const kinds = FAULTS.filter((kind) => rng.chance(SELDOM.has(kind) ? 0.12 : 0.5))
   const members = NAMES.slice(0, rng.pick([2, 3, 3, 3, 4, 5]))
+  const standby = rng.chance(0.1)
   return {
     kinds: kinds.length > 0 ? kinds : ['agent killed'],
     options: {
       seed,
       members,
       tags: memberTags(rng, members),
-      dynamicConfig: configuration(rng),
+      dynamicConfig: standby ? standbyConfiguration(rng) : configuration(rng),
+      standby,
       store: {
         sessions: rng.chance(0.7) ? 'shared' : 'per-key',
         tellsAll: rng.chance(0.5),
         watchDelayMs: rng.pick([1, 5, 50, 500]),
+        usualDelayMs: rng.pick([0, 0, 0, 0, 20, 200]),
       },
       tempo: USUAL_TEMPO,
       fence: true,
@@ -65,12 +75,25 @@ function configuration(rng: Rng): JsonObject {
   }
 }
 
+function standbyConfiguration(rng: Rng): JsonObject {
+  const { synchronous_mode: _, synchronous_mode_strict: __, ...rest } = configuration(rng)
+  return { ...rest, standby_cluster: { host: REMOTE, port: 5432 } }
+}
+
 /** Never so many that nobody could be promoted. */
 function memberTags(rng: Rng, members: readonly string[]): Record<string, Tags> {
   const last = members.at(-1)
   if (last === undefined || members.length < 3 || !rng.chance(0.35)) return {}
   return {
-    [last]: rng.pick([{ nofailover: true }, { failover_priority: 5 }, { nosync: true }, { failover_priority: '0' }]),
+    [last]: rng.pick([
+      { nofailover: true },
+      { failover_priority: 5 },
+      { nosync: true },
+      { failover_priority: '0' },
+      { replicatefrom: 'b' },
+      { clonefrom: true },
+      { sync_priority: 3 },
+    ]),
   }
 }
 
@@ -93,4 +116,24 @@ export function planFaults(
     atMs += rng.chance(0.4) ? rng.exponential(stretch.meanMs / 10) : rng.exponential(stretch.meanMs * 1.6)
   }
   return faults
+}
+
+/** What the seed drew, in words: so that it can be seen what was run how often. */
+export function traitsOf({ members, dynamicConfig, standby, store, tags }: WorldOptions): string[] {
+  const mode = dynamicConfig['synchronous_mode'] ?? false
+  const replication = mode === false ? 'asynchronous' : mode === 'quorum' ? 'quorum' : 'synchronous'
+  return [
+    `mode: ${standby ? 'standby cluster' : replication}`,
+    ...(dynamicConfig['synchronous_mode_strict'] ? [`mode: ${replication}, strict`] : []),
+    ...(dynamicConfig['synchronous_node_count'] && !standby ? [`mode: ${replication}, two standbys`] : []),
+    `ttl: ${dynamicConfig['ttl']}`,
+    `members: ${members.length}`,
+    ...(dynamicConfig['failsafe_mode'] ? ['failsafe mode'] : []),
+    ...(dynamicConfig['check_timeline'] ? ['check_timeline'] : []),
+    ...(dynamicConfig['primary_race_backoff'] ? ['primary_race_backoff'] : []),
+    ...(dynamicConfig['primary_start_timeout'] === 0 ? ['primary_start_timeout 0'] : []),
+    ...(store.usualDelayMs ? [`store: ${store.usualDelayMs} ms for every answer`] : []),
+    `store: sessions ${store.sessions}`,
+    ...Object.values(tags).flatMap((one) => Object.keys(one).map((tag) => `tag: ${tag}`)),
+  ]
 }

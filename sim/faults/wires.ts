@@ -1,4 +1,5 @@
 import { STORE } from '../store/service.ts'
+import { REMOTE } from '../world/remote.ts'
 import type { World } from '../world/world.ts'
 import { type Fault, twoHosts, victim } from './fault.ts'
 
@@ -6,10 +7,15 @@ function all(undo: readonly (() => void)[]): () => void {
   return () => undo.forEach((one) => one())
 }
 
+function everybodyBut(world: World, name: string): readonly string[] {
+  const outside = world.remote ? [STORE, REMOTE] : [STORE]
+  return [...outside, ...[...world.hosts.keys()].filter((other) => other !== name)]
+}
+
 /** Cut off from everybody and everything. */
 export function isolate(world: World, name: string): () => void {
   world.trace.add(name, '!!! isolated')
-  const others = [STORE, ...[...world.hosts.keys()].filter((other) => other !== name)]
+  const others = everybodyBut(world, name)
   const undo = all(others.map((other) => world.network.cutBothWays(name, other)))
   return () => {
     world.trace.add(name, '!!! no longer isolated')
@@ -35,7 +41,8 @@ export const memberWithoutStore: Fault = (scene) => {
 export const oneWayCut: Fault = (scene) => {
   const { world, rng } = scene
   const { name } = victim(scene)
-  const other = rng.chance(0.5) ? STORE : (twoHosts(scene)?.find((host) => host.name !== name)?.name ?? STORE)
+  const peer = world.remote && rng.chance(0.3) ? REMOTE : twoHosts(scene)?.find((host) => host.name !== name)?.name
+  const other = rng.chance(0.5) ? STORE : (peer ?? STORE)
   const [from, to] = rng.chance(0.5) ? [name, other] : [other, name]
   world.trace.add(from, `!!! nothing arrives at ${to}`)
   return world.network.cut(from, to)
@@ -46,7 +53,7 @@ export const badWire: Fault = (scene) => {
   const { name } = victim(scene)
   const trouble = { delayMs: rng.exponential(150), loss: rng.chance(0.5) ? rng.between(0, 0.4) : 0 }
   world.trace.add(name, `!!! bad wire: ${trouble.delayMs.toFixed(0)} ms, loss ${trouble.loss.toFixed(2)}`)
-  const others = [STORE, ...[...world.hosts.keys()].filter((other) => other !== name)]
+  const others = everybodyBut(world, name)
   return all(
     others.flatMap((other) => [
       world.network.degrade(name, other, trouble),

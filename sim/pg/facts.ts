@@ -234,5 +234,6 @@ export class ServerFacts {
 }
 
 export function upstreamHost(upstream: Upstream | null): string | null {
-  return upstream?.kind === 'member' ? upstream.member.name : null
+  if (upstream === null) return null
+  return upstream.kind === 'member' ? upstream.member.name : upstream.standbyCluster.host
 }

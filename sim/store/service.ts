@@ -27,6 +27,8 @@ export interface StoreStyle {
   readonly tellsAll: boolean
   /** How long after a change members hear of it. */
   readonly watchDelayMs: number
+  /** How long it takes for every answer, with nothing wrong. */
+  readonly usualDelayMs?: number
 }
 
 type Answer<T> =
@@ -109,7 +111,10 @@ export class StoreService {
   ): void {
     this.#network.send(member, STORE, () => {
       const troubles = this.#troublesWith(member, what)
-      const delay = troubles.reduce((sum, one) => sum + (one.kind === 'slow' ? one.delayMs : 0), 0)
+      const delay = troubles.reduce(
+        (sum, one) => sum + (one.kind === 'slow' ? one.delayMs : 0),
+        this.style.usualDelayMs ?? 0,
+      )
       const handle = (): void => this.#handle(member, troubles, apply, reply)
       if (delay > 0) this.#scheduler.after(delay * this.#rng.between(0.5, 1.5), handle)
       else handle()

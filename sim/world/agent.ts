@@ -40,7 +40,8 @@ export class Agent {
       server: host.server,
       around: world.around,
     })
-    const { timing } = adjustedTiming(world.options.dynamicConfig, MINIMUM_TIMING)
+    const dynamicConfig = host.dynamicConfig ?? world.options.dynamicConfig
+    const { timing } = adjustedTiming(dynamicConfig, MINIMUM_TIMING)
     const inForce = timing ?? DEFAULT_TIMING
     this.dcs.configure({
       ttlMs: inForce.ttl * 1000,
@@ -57,7 +58,10 @@ export class Agent {
         peers: world.filters.peers(new SimPeers(world, this), host),
         fence: world.options.fence ? new SimFence(host.guard) : NO_FENCE,
         log: this.#log(),
-        journal: { record: () => {}, endCycle: () => {} },
+        journal: {
+          record: (entry) => world.coverage.step(entry),
+          endCycle: (cycle) => world.coverage.cycle(cycle),
+        },
         identity: () => ({
           connUrl: connUrlOf(host.name),
           apiUrl: apiUrlOf(host.name),
@@ -67,7 +71,7 @@ export class Agent {
         }),
         minimumTiming: MINIMUM_TIMING,
       },
-      world.options.dynamicConfig,
+      dynamicConfig,
       inForce,
       this.#loop.wake,
     )
@@ -99,8 +103,11 @@ export class Agent {
 
   async #main(): Promise<void> {
     const nothing = async (): Promise<void> => {}
+    const afterCycle = async (): Promise<void> => {
+      this.host.dynamicConfig = this.ha.memory.dynamicConfig
+    }
     try {
-      await this.#loop.run(this.ha, { beforeCycle: nothing, afterCycle: nothing }, this.#ending.signal)
+      await this.#loop.run(this.ha, { beforeCycle: nothing, afterCycle }, this.#ending.signal)
       await shutdown(this.ha, new AbortController().signal)
     } catch (error) {
       this.#world.violations.report('no exceptions', `agent of ${this.host.name}: ${String(error)}`, error)

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../src/cluster/json.ts'
 import type { Tags } from '../../src/cluster/tags.ts'
 import { HostClock } from '../engine/clock.ts'
 import type { Rng } from '../engine/random.ts'
@@ -18,6 +19,8 @@ export class Host {
   readonly tags: Tags
   isUp = true
   agent: Agent | null = null
+  /** The last dynamic configuration that an agent here knew: it is kept in a file. */
+  dynamicConfig: JsonObject | null = null
   /** Agents started here so far. */
   incarnations = 0
 

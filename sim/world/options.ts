@@ -14,6 +14,8 @@ export interface WorldOptions {
   /** The dynamic configuration with which the cluster is bootstrapped. */
   readonly dynamicConfig: JsonObject
   readonly store: StoreStyle
+  /** It is a standby cluster: `REMOTE` is the primary that it copies. */
+  readonly standby?: boolean
   readonly tempo: PgTempo
   /** The lease guard is on. */
   readonly fence: boolean

@@ -1,5 +1,6 @@
 import { clusterSettings, DEFAULT_TIMING } from '../../src/cluster/settings.ts'
 import { viewFromKeys } from '../../src/cluster/view.ts'
+import { Coverage } from '../checks/coverage.ts'
 import { Durability } from '../checks/durability.ts'
 import { type Exempted, Exemptions } from '../checks/exemptions.ts'
 import { SingleWriter } from '../checks/single-writer.ts'
@@ -15,6 +16,7 @@ import { Agent } from './agent.ts'
 import { type Filters, NO_FILTERS } from './filters.ts'
 import { Host } from './host.ts'
 import type { WorldOptions } from './options.ts'
+import { startRemotePrimary } from './remote.ts'
 import { Trace } from './trace.ts'
 import { Writer } from './writer.ts'
 
@@ -38,6 +40,9 @@ export class World {
   readonly durability: Durability
   readonly timelines: Timelines
   readonly writer: Writer
+  readonly coverage = new Coverage()
+  /** What a standby cluster copies; `null` where this is none, or no longer. */
+  remote: PgServer | null
   #ended = false
 
   constructor(options: WorldOptions, filters: Filters = NO_FILTERS) {
@@ -80,6 +85,7 @@ export class World {
     this.network.onHeal(() => {
       for (const server of servers.values()) server.postmaster?.ship()
     })
+    this.remote = options.standby ? startRemotePrimary(this.around) : null
     this.writer = new Writer(this.scheduler, this.rng.fork('writer'), servers, this.durability, {
       everyMs: options.writeEveryMs,
       rowBytes: options.rowBytes,
@@ -137,6 +143,7 @@ export class World {
       host.agent?.kill()
       host.server.kill()
     }
+    this.remote?.kill()
   }
 
   /** An operator did something to the cluster: until it is whole again, these invariants are his business. */

@@ -112,6 +112,7 @@ const TEXTS = {
 } as const
 
 export type RuleId = keyof typeof TEXTS
+export const RULES = Object.keys(TEXTS) as readonly RuleId[]
 
 /** How a cycle ended: which rule decided, and the line that says so. */
 export interface CycleResult {

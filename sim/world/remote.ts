@@ -1,0 +1,25 @@
+import { timeline } from '../../src/cluster/timeline.ts'
+import { newDataFiles } from '../pg/data.ts'
+import { PgServer } from '../pg/server.ts'
+import type { PgSurroundings } from '../pg/surroundings.ts'
+import { FIRST_LSN } from '../pg/wal.ts'
+
+/** The primary of somebody else, which a standby cluster copies. Nobody's agent looks after it, and it never fails by itself. */
+export const REMOTE = 'remote'
+
+export function startRemotePrimary(around: PgSurroundings): PgServer {
+  const server = new PgServer(REMOTE, around)
+  const branch = {
+    systemIdentifier: '7000000000000000001',
+    timeline: timeline(1),
+    owner: REMOTE,
+    parent: null,
+    forkLsn: FIRST_LSN,
+    end: FIRST_LSN,
+    createdAt: around.scheduler.now,
+  }
+  around.observer.branchCreated(branch, 'bootstrap')
+  server.files = newDataFiles(branch)
+  server.launch()
+  return server
+}
