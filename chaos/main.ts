@@ -101,8 +101,7 @@ function tellCampaign(results: readonly BlowResult[], planned: number): number {
 
 /** ttl has to be at least loop_wait + 2 * retry_timeout. */
 function timingFor(ttl: number): Timing {
-  const retryTimeout = Math.max(1, Math.floor(ttl / 3))
-  return { ttl, retryTimeout, loopWait: Math.max(1, Math.min(10, ttl - 2 * retryTimeout)) }
+  return { ttl, loopWait: Math.max(1, Math.floor(ttl / 5)), retryTimeout: Math.max(1, Math.floor(ttl * 0.3)) }
 }
 
 async function tryMachine(): Promise<Machine> {

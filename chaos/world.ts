@@ -17,7 +17,7 @@ export const STORES = ['etcd1', 'etcd2', 'etcd3'] as const
 /** What a failover may lose in asynchronous mode, bytes. */
 export const MAXIMUM_LAG = 1_048_576
 /** Of the file system in memory on which a member has its data. */
-const DISK_MB = 1024
+const DISK_MB = 640
 
 export interface WorldOptions {
   readonly mode: Mode
