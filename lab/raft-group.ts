@@ -51,6 +51,7 @@ export class RaftGroup implements Store {
   readonly #seats: Seat[] = []
   readonly #wires: Wire[] = []
   readonly #witnesses: Program[] = []
+  readonly #sections = new Map<string, ConfigDocument>()
   /** Seats in use; witnesses sit first. */
   #taken: number
   #client: Promise<RaftClient> | null = null
@@ -114,9 +115,12 @@ export class RaftGroup implements Store {
   }
 
   async sectionFor(folder: string): Promise<ConfigDocument> {
+    const known = this.#sections.get(folder)
+    if (known) return { raft: known }
     if (this.#taken === this.#seats.length) await this.#addSeat()
     const section = this.#section(this.#taken, join(folder, 'raft'))
     this.#taken += 1
+    this.#sections.set(folder, section)
     return { raft: section }
   }
 

@@ -10,6 +10,8 @@ import { globSources } from './sources.mjs'
 
 const BUILT = '.build/all'
 const MINUTE = 60_000
+/** On which acceptance tests can run; `undefined`: as each suite has it. */
+const STORES = [undefined, 'etcd3', 'raft']
 
 const { values: options } = parseArgs({
   options: {
@@ -17,6 +19,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     node: { type: 'string' },
     pg: { type: 'string' },
+    dcs: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -55,18 +58,33 @@ const SUITES = [
   { name: 'sim', title: 'simulation', run: runSimulation },
   {
     name: 'acceptance',
-    title: 'acceptance tests (real PostgreSQL, etcd and agents)',
-    run: () => runTests(tests('test/acceptance'), { limit: 20 * MINUTE, atOnce: 2 }),
+    title: `acceptance tests (real PostgreSQL, ${options.dcs ?? 'etcd3'} and agents)`,
+    run: () => runAcceptance(options.dcs ?? 'etcd3'),
+  },
+  {
+    name: 'raft',
+    title: 'acceptance tests on the embedded Raft, the essential ones',
+    run: () => runAcceptance('raft', ESSENTIAL),
   },
   { name: 'chaos', title: 'chaos (hosts of their own, faults, clients that keep account)', run: runChaos },
 ]
+
+/** Which of the acceptance tests are repeated on the other store; with `--dcs raft` all of them run on it. */
+const ESSENTIAL = ['life', 'outages']
+
+function runAcceptance(dcs, names) {
+  const files = tests('test/acceptance').filter(
+    (file) => !names || names.some((name) => file.endsWith(`/${name}.test.js`)),
+  )
+  return runTests(files, { limit: 25 * MINUTE, atOnce: 2, env: { MATRIARCH_TEST_DCS: dcs } })
+}
 
 function tests(folder) {
   return globSources(`${BUILT}/${folder}`, '.test.js')
 }
 
 /** Runs test files with node:test and counts. A suite that does not end in time counts as one failure more. */
-async function runTests(files, { limit, atOnce }) {
+async function runTests(files, { limit, atOnce, env = {} }) {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 }
   const directory = temporaryFolder()
   const counted = join(directory, 'counts.json')
@@ -77,7 +95,7 @@ async function runTests(files, { limit, atOnce }) {
     `--test-reporter=${resolve('scripts/reporter.mjs')}`,
     ...files,
   ]
-  const status = await run(process.execPath, args, { MATRIARCH_TEST_COUNTS: counted, TMPDIR: directory }, limit)
+  const status = await run(process.execPath, args, { ...env, MATRIARCH_TEST_COUNTS: counted, TMPDIR: directory }, limit)
   endWhatWorksIn(directory)
   const counts = existsSync(counted) ? JSON.parse(readFileSync(counted, 'utf8')) : { passed: 0, failed: 0, skipped: 0 }
   rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
@@ -209,9 +227,10 @@ function compile() {
 async function main() {
   const names = SUITES.map((suite) => suite.name)
   const unknown = options.only.filter((name) => !names.includes(name))
-  const wrong = unknown.length > 0 || (options.pg !== undefined && !MAJORS.includes(options.pg))
+  const wrong =
+    unknown.length > 0 || (options.pg !== undefined && !MAJORS.includes(options.pg)) || !STORES.includes(options.dcs)
   if (options.help || wrong) {
-    const text = `usage: ./check [--quick] [--only ${names.join('|')}] [--node 22|24] [--pg ${MAJORS.join('|')}]\n`
+    const text = `usage: ./check [--quick] [--only ${names.join('|')}] [--node 22|24] [--pg ${MAJORS.join('|')}] [--dcs etcd3|raft]\n`
     ;(wrong ? process.stderr : process.stdout).write(text)
     return wrong ? 2 : 0
   }

@@ -6,6 +6,7 @@ import type { ConfigDocument, Member } from '../../lab/member.ts'
 import { sleep, until } from '../../lab/wait.ts'
 import { Writer } from '../../lab/writer.ts'
 import { assertNothingLost } from '../support/looks.ts'
+import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 1, retryTimeout: 3 }
@@ -19,6 +20,7 @@ const told = (title: string, tell: () => Promise<void>): void => story(title, ()
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
+    store: testStore(),
     scope: 'quiet',
     members: ['n1', 'n2', 'nosync', 'nofailover'],
     timing: TIMING,
