@@ -89,6 +89,29 @@ test('2.3 a changed leader, configuration or request ends the wait at once, posi
   assert.equal(s.nowMs, from + 10_000)
 })
 
+test('2.3 many events of members at once, while the store is slow, are read one after the other, and few times', async () => {
+  const s = new Scene().primary()
+  const { dcs } = s.ha.world
+  const load = dcs.load.bind(dcs)
+  let [reads, running, mostAtOnce] = [0, 0, 0]
+  await cycles(s, 2, (_loop, tell) => {
+    Object.assign(dcs, {
+      load: async (...args: Parameters<typeof load>) => {
+        reads += 1
+        running += 1
+        mostAtOnce = Math.max(mostAtOnce, running)
+        for (let i = 0; i < 5; i++) await Promise.resolve()
+        running -= 1
+        return load(...args)
+      },
+    })
+    for (let i = 0; i < 20; i++) tell('members')
+    tell('sync')
+  })
+  assert.equal(mostAtOnce, 1)
+  assert.equal(reads, 3, 'one for the first event, one for all the others, and the cycle that they woke')
+})
+
 test('2.3 what happened during a cycle is not missed: the next one begins at once', async () => {
   const s = new Scene().primary()
   const loops: Loop[] = []

@@ -113,14 +113,31 @@ export class Loop {
       case 'sync':
       case 'initialize':
       case 'members':
-        if (await this.#membersChanged(ha, signal)) this.wake()
-        return
+        return this.#lookAtMembers(ha, signal)
       case 'status':
         return
     }
   }
 
   #lastMembers = ''
+  #look: 'none' | 'running' | 'again' = 'none'
+
+  /** However many events there are: one read at a time, and one more for those that came meanwhile. */
+  async #lookAtMembers(ha: Ha, signal: AbortSignal): Promise<void> {
+    if (this.#look !== 'none') {
+      this.#look = 'again'
+      return
+    }
+    do {
+      this.#look = 'running'
+      if (await this.#membersChanged(ha, signal)) this.wake()
+    } while (this.#mustLookAgain())
+    this.#look = 'none'
+  }
+
+  #mustLookAgain(): boolean {
+    return this.#look === 'again'
+  }
 
   async #membersChanged(ha: Ha, signal: AbortSignal): Promise<boolean> {
     const outcome = await withBudget(ha, 1000, signal, (budget) => ha.world.dcs.load(budget))
