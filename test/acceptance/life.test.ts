@@ -82,8 +82,9 @@ told(
       writer,
       gap,
       result: answer,
-    } = await whileWriting(async () =>
-      from.rest('POST', '/switchover', { leader: from.name, candidate: to.name }, 30_000),
+    } = await whileWriting(
+      async () => from.rest('POST', '/switchover', { leader: from.name, candidate: to.name }, 30_000),
+      backElsewhere(from.name, HEAL_MS),
     )
     assert.deepEqual([answer?.status, answer?.text], [200, `Successfully switched over to "${to.name}"`])
     assert.equal(await cluster.healthy(HEAL_MS), to)
@@ -100,8 +101,9 @@ told(
 
 told('a switchover by matriarchctl ends with exit code 0 and says who leads now', async () => {
   const [from, to] = await leaderAndOther()
-  const { writer, result } = await whileWriting(() =>
-    ctl(cluster, ['switchover', cluster.scope, '--leader', from.name, '--candidate', to.name, '--force']),
+  const { writer, result } = await whileWriting(
+    () => ctl(cluster, ['switchover', cluster.scope, '--leader', from.name, '--candidate', to.name, '--force']),
+    backElsewhere(from.name, HEAL_MS),
   )
   assert.equal(result.code, 0, `${result.stdout}${result.stderr}`)
   assert.match(result.stdout, new RegExp(`Successfully switched over to "${to.name}"`))
@@ -174,7 +176,7 @@ told(
 told('5.3 an old primary with rows that nobody else has is rewound, and only those rows are gone', async () => {
   const [leader] = await leaderAndOther()
   const writer = await Writer.start(cluster)
-  await sleep(500)
+  await until('the writer writes', HEAL_MS, () => writer.acknowledged.length > 20)
   await writer.stop()
   // The senders stand still: what is written now does not leave this primary.
   const senders = walSenders(leader)

@@ -5,6 +5,7 @@ import { Writer } from '../../lab/writer.ts'
 
 /** Writes before and after an event, so that its effect shows. */
 const AROUND_MS = 700
+const WRITES_MS = 20_000
 
 export interface Written<T> {
   readonly writer: Writer
@@ -22,6 +23,7 @@ export async function whileWriting<T>(
 ): Promise<Written<T>> {
   const writer = await Writer.start(cluster)
   await sleep(AROUND_MS)
+  await until('the writer writes', WRITES_MS, () => writer.acknowledged.length > 20)
   const since = performance.now()
   try {
     const result = await happens()
