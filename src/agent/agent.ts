@@ -32,6 +32,7 @@ export class Agent {
   readonly #end = new AbortController()
   #api: RestServer | null = null
   #reloadAsked = false
+  #guardEnded = true
   #dynamicInForce: JsonObject
   #cachedDynamic: JsonObject | null = null
   #roleClass: ReturnType<typeof roleClass> = null
@@ -61,6 +62,12 @@ export class Agent {
   /** SIGHUP, POST /reload. */
   readonly requestReload = (): void => {
     this.#reloadAsked = true
+    this.#loop.wake()
+  }
+
+  /** The lease guard has died, or has done what it is there for. */
+  readonly guardEnded = (): void => {
+    this.#guardEnded = true
     this.#loop.wake()
   }
 
@@ -144,6 +151,7 @@ export class Agent {
   }
 
   async #beforeCycle(): Promise<void> {
+    if (this.#guardEnded) await this.#tellStrike()
     if (!this.#reloadAsked) return
     this.#reloadAsked = false
     const { settings, notify, log } = this.#parts
@@ -155,6 +163,18 @@ export class Agent {
       log.log('agent').error(`Failed to reload config_file=${this.#parts.configPath ?? 'None'}`, error)
     }
     notify('READY=1')
+  }
+
+  /** Before the first cycle of an agent also what happened after the end of the one before. */
+  async #tellStrike(): Promise<void> {
+    const { newStrike, journal, log } = this.#parts
+    this.#guardEnded = false
+    const strike = await newStrike()
+    if (!strike) return
+    const { atMs, pid } = strike
+    const at = new Date(atMs).toISOString()
+    log.log('fence').warning(`The lease guard has killed PostgreSQL (pid ${pid}) at ${at}: the lease was not renewed`)
+    journal.cycles.record({ kind: 'saw', what: 'lease guard struck', detail: { at: atMs, pid } })
   }
 
   async #afterCycle(): Promise<void> {

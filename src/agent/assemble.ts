@@ -12,7 +12,7 @@ import { createPostgres } from '../postgres/server.ts'
 import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
 import { Agent } from './agent.ts'
-import { guardFor, watchdogFor } from './guard.ts'
+import { guardFor, newStrike, watchdogFor } from './guard.ts'
 import { CycleJournal } from './journal.ts'
 import { JournalFiles } from './journal-files.ts'
 import { MemberPeers } from './member-peers.ts'
@@ -71,7 +71,7 @@ export async function assemble(
     clock,
     log: log.log('fence'),
     postmaster: () => postgres.postmaster(),
-    onDeath: () => agent?.wake(),
+    onDeath: () => agent?.guardEnded(),
   })
   agent = new Agent({
     settings,
@@ -85,6 +85,7 @@ export async function assemble(
     reconnectPeers: (changed) => peers.reconnect(changed),
     fence: new FenceLayers(watchdog, guard),
     reconfigureFence: () => watchdog.reconfigured(),
+    newStrike: () => newStrike(config),
     serve: (control) => new RestServer({ control, clock, log: log.log('api') }, settings.config.restapi),
     journal: await openJournal(config, clock, log),
     notify,

@@ -7,6 +7,7 @@ import { type Ioctl, systemIoctl } from '../fence/ioctl.ts'
 import { LeaseGuard, type LeaseGuardDeps } from '../fence/lease-guard.ts'
 import { linuxWatchdog } from '../fence/linux-watchdog.ts'
 import { noFence } from '../fence/none.ts'
+import { type Strike, takeStrike } from '../fence/strike.ts'
 import { Watchdog } from '../fence/watchdog.ts'
 import { type OpenWatchdog, openTestingWatchdog } from '../fence/watchdog-device.ts'
 import type { Fence } from '../ports/fence.ts'
@@ -29,6 +30,11 @@ export function guardFor(config: Config, deps: LeaseGuardDeps): Fence {
     return noFence
   }
   return new LeaseGuard({ program, file: leaseFilePath(config.postgresql.dataDir), safetyMarginMs }, deps)
+}
+
+/** Once for each server of this member that the guard has killed; `null`: nothing new. */
+export function newStrike(config: Config): Promise<Strike | null> {
+  return takeStrike(leaseFilePath(config.postgresql.dataDir))
 }
 
 /** Beside the bundle: `dist/` and `fence/` are neighbours. */

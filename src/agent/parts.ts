@@ -1,6 +1,7 @@
 import type { RestServer } from '../api/rest-server.ts'
 import type { Config } from '../config/types.ts'
 import type { Store } from '../dcs/store.ts'
+import type { Strike } from '../fence/strike.ts'
 import type { Logging } from '../log/logging.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { AgentControl } from '../ports/control.ts'
@@ -25,6 +26,8 @@ export interface AgentParts {
   readonly fence: Fence
   /** The configuration of the fence, or the lease it watches over, has changed. */
   readonly reconfigureFence: () => Promise<void>
+  /** What the lease guard did since this was asked last, also in the time of an earlier agent. */
+  readonly newStrike: () => Promise<Strike | null>
   readonly serve: (control: AgentControl) => RestServer
   readonly journal: {
     readonly cycles: CycleJournal

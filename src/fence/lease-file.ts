@@ -16,10 +16,11 @@ export interface LeaseRecord {
 }
 
 const MAGIC = 0x4752544d
-const BYTES = 56
+/** What the guard writes stands behind it. */
+export const RECORD_BYTES = 56
 
 export function printLeaseRecord(record: LeaseRecord): Buffer {
-  const buffer = Buffer.alloc(BYTES)
+  const buffer = Buffer.alloc(RECORD_BYTES)
   buffer.writeUInt32LE(MAGIC, 0)
   buffer.writeUInt32LE(record.generation, 4)
   buffer.writeBigUInt64LE(BigInt(Math.floor(record.deadlineMs)), 8)
@@ -27,14 +28,14 @@ export function printLeaseRecord(record: LeaseRecord): Buffer {
   buffer.writeBigUInt64LE(BigInt(record.startTicks), 24)
   buffer.writeBigUInt64LE(BigInt(record.sequence), 32)
   buffer.writeBigUInt64LE(BigInt(Math.floor(record.writtenMs)), 40)
-  buffer.writeBigUInt64LE(checkOf(buffer), BYTES - 8)
+  buffer.writeBigUInt64LE(checkOf(buffer), RECORD_BYTES - 8)
   return buffer
 }
 
 /** @returns `null` for anything that was not written by `printLeaseRecord` as a whole */
 export function parseLeaseRecord(buffer: Buffer): LeaseRecord | null {
-  if (buffer.length < BYTES || buffer.readUInt32LE(0) !== MAGIC) return null
-  if (buffer.readBigUInt64LE(BYTES - 8) !== checkOf(buffer)) return null
+  if (buffer.length < RECORD_BYTES || buffer.readUInt32LE(0) !== MAGIC) return null
+  if (buffer.readBigUInt64LE(RECORD_BYTES - 8) !== checkOf(buffer)) return null
   return {
     generation: buffer.readUInt32LE(4),
     deadlineMs: Number(buffer.readBigUInt64LE(8)),
@@ -47,7 +48,7 @@ export function parseLeaseRecord(buffer: Buffer): LeaseRecord | null {
 
 function checkOf(buffer: Buffer): bigint {
   let check = 0n
-  for (let at = 0; at < BYTES - 8; at += 8) check ^= buffer.readBigUInt64LE(at)
+  for (let at = 0; at < RECORD_BYTES - 8; at += 8) check ^= buffer.readBigUInt64LE(at)
   return check
 }
 
@@ -71,7 +72,7 @@ export class LeaseFile {
   /** One write of the whole record at the beginning: a reader sees the old one or the new one. */
   async write(record: LeaseRecord): Promise<void> {
     this.#handle ??= await this.#open()
-    await this.#handle.write(printLeaseRecord(record), 0, BYTES, 0)
+    await this.#handle.write(printLeaseRecord(record), 0, RECORD_BYTES, 0)
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import type { Log } from '../ports/log.ts'
 import { systemClock } from '../system/clock.ts'
 import { LeaseFile, parseLeaseRecord, printLeaseRecord } from './lease-file.ts'
 import { LeaseGuard } from './lease-guard.ts'
+import { type Strike, takeStrike } from './strike.ts'
 
 const PROGRAM = resolve(`fence/guard-linux-${process.arch}`)
 const skip = LeaseGuard.isAvailable(PROGRAM) ? false : `no lease guard for ${process.platform} ${process.arch}`
@@ -74,15 +75,30 @@ function setUp(t: TestContext, server: { pid: number }): { guard: LeaseGuard; fi
 
 test('a lease that is not renewed ends the server, busy children included, and no sooner', { skip }, async (t) => {
   const server = await fakeServer(t)
-  const { guard } = setUp(t, server)
+  const { guard, file } = setUp(t, server)
   const from = systemClock.now()
+  const wall = systemClock.wallMs()
   await guard.activate(later(from, 700))
   assert.ok(guard.isRunning)
+  assert.equal(await takeStrike(file), null)
   assert.equal(await server.exited, 'SIGKILL')
   const after = systemClock.now() - from
   assert.ok(after >= 680 && after < 3000, `ended after ${after} ms`)
   assert.equal(living(server.pid), 0)
+  const strike = await untilStruck(file)
+  assert.equal(strike.pid, server.pid)
+  assert.ok(Math.abs(strike.atMs - wall - after) < 1000, `${strike.atMs} for ${wall + after}`)
+  assert.equal(await takeStrike(file), null, 'it is told once')
 })
+
+/** The mark is left after the deed. */
+async function untilStruck(file: string): Promise<Strike> {
+  for (;;) {
+    const strike = await takeStrike(file)
+    if (strike) return strike
+    await systemClock.sleep(10, AbortSignal.timeout(5000))
+  }
+}
 
 test('a lease that is renewed keeps the server', { skip }, async (t) => {
   const server = await fakeServer(t)

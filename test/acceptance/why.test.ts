@@ -51,7 +51,7 @@ told('after a switchover why says that it was asked for, to whom, and how long i
   await cluster.healthy(HEAL_MS)
   const [story] = await lastStories()
   assert.deepEqual([story?.kind, story?.leader_before, story?.leader_after], ['switchover', from.name, to?.name])
-  assert.equal(story?.why, `${from.name} was asked for it to ${to?.name}.`)
+  assert.equal(story?.why, `A switchover from ${from.name} to ${to?.name} was asked for.`)
   assert.equal(story?.rule?.rule, 'promote-by-acquiring')
 })
 
@@ -128,6 +128,25 @@ told('the story is still there after the agents were restarted', async () => {
   const { stories } = JSON.parse(stdout) as { stories: StoryDocument[] }
   assert.ok(stories.some(({ kind }) => kind === 'switchover'))
   assert.ok(stories.some(({ kind }) => kind === 'failover'))
+})
+
+told('a strike of the lease guard is told by the next agent, where and when it happened', async () => {
+  const leader = await cluster.healthy(HEAL_MS)
+  leader.signalAgent('SIGKILL')
+  await cluster.writable(HEAL_MS, { otherThan: leader })
+  await leader.start()
+  await cluster.healthy(HEAL_MS)
+  const { stdout } = await ctl(cluster, ['why'])
+  assert.match(
+    stdout,
+    new RegExp(`^ {2}Why: The agent of ${leader.name} no longer renewed the lease: .*lease guard`, 'm'),
+  )
+  assert.ok(
+    stdout.indexOf('the lease guard killed PostgreSQL,') <
+      stdout.indexOf(`saw that the leader key of ${leader.name} is gone`),
+    stdout,
+  )
+  assert.match(leader.logSince(), /The lease guard has killed PostgreSQL \(pid \d+\) at /)
 })
 
 async function lastStories(): Promise<readonly StoryDocument[]> {

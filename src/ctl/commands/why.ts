@@ -6,7 +6,7 @@ import { flag, integer, optional, text } from '../cli/options.ts'
 import { CtlError } from '../errors.ts'
 import { clusterName, groupOrConfigured, readSnapshot } from '../reading.ts'
 import type { MemberAnswer } from '../session.ts'
-import { allTargets } from '../snapshot.ts'
+import { allTargets, type Snapshot } from '../snapshot.ts'
 import { type MemberJournal, mergedEvents } from '../why/events.ts'
 import { storyDocument, storyText, storyTitle } from '../why/print.ts'
 import { findStories } from '../why/stories.ts'
@@ -47,13 +47,17 @@ export default defineCommand({
     const stories = sinceMs === null ? found.slice(-1) : found.filter(({ until }) => until >= sinceMs)
     const gone = [...new Set(stories.flatMap(({ leaders }) => leaders?.before ?? []))]
       .filter((member) => !targets.some((target) => target.name === member))
-      .map((member) => ({ member, reason: 'it is not in the store now' }))
+      .map((member) => ({
+        member,
+        reason: 'it is not in the store now, so its agent does not run or does not reach the store',
+      }))
     const silent = [...unanswered, ...gone]
     if (json) {
       const document = { cluster: name, stories: stories.map(storyDocument), unanswered: silent }
       terminal.write(`${JSON.stringify(JSON.parse(printJson(document)), null, 2)}\n`)
       return
     }
+    terminal.write(nowWords(snapshot))
     for (const { member, reason } of silent) terminal.write(`${member} tells nothing: ${reason}\n`)
     if (stories.length === 0) terminal.write(sinceMs === null ? NOTHING : `Nothing has happened since ${since}.\n`)
     terminal.write(stories.map(storyText).join('\n'))
@@ -62,6 +66,15 @@ export default defineCommand({
       terminal.write(`\nBefore that (--since tells more):\n${earlier.map((one) => `  ${storyTitle(one)}\n`).join('')}`)
   },
 })
+
+/** What the reader wants to know first: how it is now. */
+function nowWords({ groups }: Snapshot): string {
+  const rows = groups.flatMap((group) => group.rows)
+  const leads = rows.filter(({ role }) => role === 'leader' || role === 'standby_leader')
+  const others = rows.filter((row) => !leads.includes(row)).map(({ name, state }) => `${name} ${state}`)
+  const leader = leads.map(({ name, state }) => `${name} leads${state === 'running' ? '' : ` (${state})`}`).join(', ')
+  return `Now: ${[leader || 'nobody leads', ...others].join(', ')}.\n`
+}
 
 const NOTHING = 'The journals hold no failover, switchover, demotion, refusal or restart.\n'
 

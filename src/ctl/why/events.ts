@@ -25,8 +25,10 @@ export function mergedEvents(journals: readonly MemberJournal[]): readonly Journ
 function eventsOf({ member, records }: MemberJournal): JournalEvent[] {
   let rule = ''
   return records.flatMap((record) => {
-    const steps = record.entries.map(({ at, kind, what, detail }): JournalEvent => {
-      return { at, member, kind, what, detail: isObject(detail) ? detail : {} }
+    const steps = record.entries.map(({ at, kind, what, detail: given }): JournalEvent => {
+      const detail = isObject(given) ? given : {}
+      // What was found out later is told where it belongs.
+      return { at: numberOf(detail['at']) ?? at, member, kind, what, detail }
     })
     const isNews = record.rule !== rule
     rule = record.rule

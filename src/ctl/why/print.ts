@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../cluster/json.ts'
 import { printSeconds } from '../time-text.ts'
+import { type JournalEvent, textOf } from './events.ts'
 import { type Story, storyTimes } from './stories.ts'
 import { consideredIn, decidingRule, duration, reasonWords, stepWords } from './words.ts'
 
@@ -11,12 +12,25 @@ const TITLES: Readonly<Record<Story['kind'], string>> = {
   refusal: 'Refused',
   bootstrap: 'New cluster',
   shutdown: 'Shutdown',
+  leaderless: 'Leader lost, nobody took over',
+}
+
+/** Of restarts there are several kinds. */
+const SUBTITLES: Readonly<Record<string, string>> = {
+  'start agent': 'Start of the agent',
+  'PostgreSQL is not running': 'PostgreSQL had ended',
+  'start-in-place': 'PostgreSQL had ended',
+  restart: 'Restart of PostgreSQL',
 }
 
 export function storyTitle(story: Story): string {
-  const { kind, from, leaders, subject } = story
-  const who = leaders ? (leaders.before === null ? leaders.after : `${leaders.before} -> ${leaders.after}`) : subject
-  return `${TITLES[kind]} at ${printSeconds(from)}: ${who}`
+  const { kind, from, leaders, subject, about } = story
+  const who = leaders
+    ? leaders.before === null
+      ? leaders.after
+      : `${leaders.before} -> ${leaders.after}${leaders.before === leaders.after ? ' again' : ''}`
+    : subject
+  return `${(about === undefined ? undefined : SUBTITLES[about]) ?? TITLES[kind]} at ${printSeconds(from)}: ${who}`
 }
 
 interface Step {
@@ -29,12 +43,19 @@ interface Step {
 function steps(story: Story): Step[] {
   const told = new Map<string, string>()
   return story.events.flatMap((event) => {
-    const text = stepWords(event)
+    const text = isPlain(event, story) ? null : stepWords(event)
     const topic = `${event.member} ${event.kind} ${event.what}`
     if (text === null || told.get(topic) === text) return []
     told.set(topic, text)
     return [{ at: event.at, member: event.member, text }]
   })
+}
+
+/** What goes without saying where the whole story is told. */
+function isPlain({ kind, what, detail, member }: JournalEvent, { leaders }: Story): boolean {
+  if (kind === 'saw' && what === 'leader') return textOf(detail['to']) === member
+  // How the losers of a race voted decides nothing: their result says that they lost.
+  return kind === 'considered' && leaders !== null && member !== leaders.after && member !== leaders.before
 }
 
 /** A story in words. */
@@ -47,7 +68,7 @@ export function storyText(story: Story): string {
     `  Why: ${reasonWords(story)}`,
     ...(rule ? [`  Rule: ${rule.rule} at ${rule.member} ("${rule.text}")`] : []),
     ...(considered.length > 0 ? ['  Considered:'] : []),
-    ...considered.map(({ by, member, words }) => `    ${member} ${words} (as ${by} saw it)`),
+    ...considered.map(({ by, member, words }) => `    ${member} ${words}${by === member ? '' : ` (as ${by} saw it)`}`),
     ...storyTimes(story).map(({ what, ms }) => `  Took ${duration(ms)}: ${what}`),
     '  Timeline:',
     ...steps(story).map(({ at, member, text }) => `    ${clockTime(at)}  ${member.padEnd(width)}  ${text}`),

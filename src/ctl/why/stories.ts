@@ -1,6 +1,15 @@
 import { type JournalEvent, numberOf, textOf } from './events.ts'
 
-export type StoryKind = 'failover' | 'switchover' | 'demotion' | 'restart' | 'refusal' | 'bootstrap' | 'shutdown'
+export type StoryKind =
+  | 'failover'
+  | 'switchover'
+  | 'demotion'
+  | 'restart'
+  | 'refusal'
+  | 'bootstrap'
+  | 'shutdown'
+  /** The leader was lost, and nobody took over. */
+  | 'leaderless'
 
 /** Something that happened to the cluster, with everything that belongs to it. */
 export interface Story {
@@ -8,6 +17,8 @@ export interface Story {
   /** The first event of it, milliseconds since 1970. */
   readonly from: number
   readonly until: number
+  /** What it is named after, among smaller things. */
+  readonly about?: string
   /** Whose part changed. */
   readonly subject: string
   /** Who led before, and who leads after; for a change of the leader. */
@@ -19,6 +30,8 @@ export interface Story {
 const CAUSE_MS = 180_000
 /** After the lock was taken: promotion, and how the others came to follow. */
 const CONSEQUENCE_MS = 60_000
+/** Looks at candidates so long before a request belong to it. */
+const LOOK_MS = 3000
 /** Smaller things so close to each other are one story. */
 const TOGETHER_MS = 30_000
 
@@ -62,14 +75,20 @@ function leaderChanges(events: readonly JournalEvent[]): Story[] {
   const takings = takingsIn(events)
   const starts = takings.map((taking, i) => {
     const former = formerLeader(events, taking, takings[i - 1] ?? null)
-    const earliest = Math.max(taking.at - CAUSE_MS, (takings[i - 1]?.at ?? -1) + 1)
-    const cause = events.find((event) => event.at >= earliest && event.at <= taking.at && isCause(event, former))
-    return { taking, former, from: cause?.at ?? taking.at }
+    const since = Math.max(taking.at - CAUSE_MS, (takings[i - 1]?.at ?? -1) + 1)
+    const before = events.filter(({ at }) => at >= since && at <= taking.at)
+    // What it got over did not lead here.
+    const wellAt = before.findLast((event) => isWell(event, former))?.at ?? since
+    const request = before.findLast(({ what, member }) => what === 'accept request' && member === former)
+    const cause = request ?? before.find((event) => event.at >= wellAt && isCause(event, former))
+    return { taking, former, from: request ? firstLookAt(before, request) : (cause?.at ?? taking.at) }
   })
   return starts.map(({ taking, former, from }, i) => {
     const next = starts[i + 1]
     const limit = Math.min(taking.at + CONSEQUENCE_MS, next ? next.from - 1 : Number.POSITIVE_INFINITY)
-    const within = events.filter((event) => event.at >= from && event.at <= limit)
+    const untilNext = events.filter((event) => event.at >= from && event.at <= limit)
+    const other = untilNext.find((event) => event.at > taking.at && isAnotherMatter(event, taking.member, former))
+    const within = untilNext.filter((event) => !other || event.at < other.at)
     const until = Math.max(within.findLast(isNotable)?.at ?? 0, taking.at)
     const own = within.filter((event) => event.at <= until)
     const asked = own.some(({ what, at }) => what === 'accept request' && at <= taking.at)
@@ -84,6 +103,43 @@ function leaderChanges(events: readonly JournalEvent[]): Story[] {
   })
 }
 
+const isWell = ({ kind, what, member }: JournalEvent, former: string | null): boolean =>
+  kind === 'result' && member === former && QUIET_RULES.includes(what)
+
+/** Before a leader accepts a request it looks at those who could take over. */
+function firstLookAt(events: readonly JournalEvent[], request: JournalEvent): number {
+  const look = events.find(
+    ({ kind, member, at }) => kind === 'considered' && member === request.member && at >= request.at - LOOK_MS,
+  )
+  return look?.at ?? request.at
+}
+
+const isLoss = ({ kind, what, detail }: JournalEvent): boolean =>
+  kind === 'saw' && what === 'leader' && detail['to'] === null
+
+/** While the others are still joining the new leader, something else has happened. */
+function isAnotherMatter(event: JournalEvent, leader: string, former: string | null): boolean {
+  const { what, member, detail } = event
+  switch (what) {
+    case 'leader':
+      return isLoss(event) && detail['from'] === leader
+    case 'restart':
+    case 'refuse request':
+    case 'accept request':
+      return true
+    case 'dismiss request':
+      return detail['because'] !== null
+    case 'PostgreSQL is not running':
+      return member === leader && detail['holdsLock'] === true
+    case 'start agent':
+    case 'stop PostgreSQL for shutdown':
+    case 'lease guard struck':
+      return member !== former
+    default:
+      return false
+  }
+}
+
 /** Who led before, as somebody saw it go, else as the change before said. */
 function formerLeader(events: readonly JournalEvent[], taking: Taking, previous: Taking | null): string | null {
   const earliest = Math.max(taking.at - CAUSE_MS, (previous?.at ?? -1) + 1)
@@ -94,7 +150,8 @@ function formerLeader(events: readonly JournalEvent[], taking: Taking, previous:
   return textOf(seen?.detail['from']) ?? previous?.member ?? null
 }
 
-function isCause({ kind, what, detail, member }: JournalEvent, former: string | null): boolean {
+function isCause(event: JournalEvent, former: string | null): boolean {
+  const { what, detail, member } = event
   switch (what) {
     case 'accept request':
     case 'win initialize':
@@ -102,11 +159,12 @@ function isCause({ kind, what, detail, member }: JournalEvent, former: string | 
     case 'demote':
     case 'stop PostgreSQL for shutdown':
     case 'store unreachable':
+    case 'lease guard struck':
       return member === former
     case 'PostgreSQL is not running':
       return detail['holdsLock'] === true && member === former
     case 'leader':
-      return kind === 'saw' && detail['to'] === null
+      return isLoss(event)
     default:
       return false
   }
@@ -115,6 +173,7 @@ function isCause({ kind, what, detail, member }: JournalEvent, former: string | 
 const SMALL: Readonly<Record<string, StoryKind>> = {
   demote: 'demotion',
   'demote-fence': 'demotion',
+  'lease guard struck': 'demotion',
   restart: 'restart',
   'PostgreSQL is not running': 'restart',
   'start-in-place': 'restart',
@@ -125,12 +184,17 @@ const SMALL: Readonly<Record<string, StoryKind>> = {
   'stand back': 'refusal',
   'open new cluster': 'bootstrap',
 }
-const WEIGHT: readonly StoryKind[] = ['refusal', 'shutdown', 'restart', 'bootstrap', 'demotion']
+const WEIGHT: readonly StoryKind[] = ['refusal', 'shutdown', 'restart', 'bootstrap', 'demotion', 'leaderless']
+
+/** What a smaller story is named after; `null`: nothing worth a story. */
+function smallKind(event: JournalEvent): StoryKind | null {
+  if (isLoss(event)) return 'leaderless'
+  if (event.what === 'dismiss request' && event.detail['because'] === null) return null
+  return Object.hasOwn(SMALL, event.what) ? (SMALL[event.what] ?? null) : null
+}
 
 function smallStories(all: readonly JournalEvent[], events: readonly JournalEvent[]): Story[] {
-  const anchors = events.filter(({ what, detail }) =>
-    what === 'dismiss request' ? detail['because'] !== null : Object.hasOwn(SMALL, what),
-  )
+  const anchors = events.filter((event) => smallKind(event) !== null)
   const groups: JournalEvent[][] = []
   for (const anchor of anchors) {
     const last = groups.at(-1)?.at(-1)
@@ -143,9 +207,10 @@ function smallStories(all: readonly JournalEvent[], events: readonly JournalEven
     const after = (group.at(-1) as JournalEvent).at + TOGETHER_MS
     const within = all.filter((event) => event.at >= from - 1000 && event.at <= after && events.includes(event))
     const until = within.findLast(isNotable)?.at ?? from
-    const subject = main.member
+    const subject = (isLoss(main) ? textOf(main.detail['from']) : null) ?? main.member
     return {
-      kind: SMALL[main.what] ?? 'restart',
+      kind: smallKind(main) ?? 'restart',
+      about: main.what,
       from,
       until,
       subject,
@@ -155,8 +220,8 @@ function smallStories(all: readonly JournalEvent[], events: readonly JournalEven
   })
 }
 
-function weight({ what }: JournalEvent): number {
-  return WEIGHT.indexOf(SMALL[what] ?? 'refusal')
+function weight(event: JournalEvent): number {
+  return WEIGHT.indexOf(smallKind(event) ?? 'refusal')
 }
 
 const QUIET_RULES = ['leader-with-lock', 'following-leader', 'no-action', 'following-standby-leader']
@@ -198,8 +263,7 @@ export function storyTimes(story: Story): readonly StoryTime[] {
   }
   for (const { member, what, detail } of events) {
     const ms = numberOf(detail['tookMs'])
-    if (ms === null) continue
-    if (what === 'acquire lock' || what === 'take lock') times.push({ what: `${member}: take the lock`, ms })
+    if (ms === null || ms < 1) continue
     if (what === 'end action') times.push({ what: `${member}: ${textOf(detail['action']) ?? 'action'}`, ms })
     if (what === 'stop PostgreSQL') times.push({ what: `${member}: stop PostgreSQL`, ms })
   }

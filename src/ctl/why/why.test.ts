@@ -54,6 +54,7 @@ test('a failover names the cause, the rule, who was considered and how long each
     'n3 is 50 bytes behind (as n2 saw it)',
     'Took 200 ms: from the first sign to a new primary',
     'Took 170 ms: n2: promote',
+    'n3 is 50 bytes behind (as n2 saw it)',
   ])
     assert.ok(text.includes(line), `${line}\n--- in\n${text}`)
 })
@@ -138,4 +139,124 @@ test('a demotion without a successor, a restart and a refusal are stories of the
   assert.match(storyText(stories[0] as Story), /Why: n1 got no answer from the store/)
   assert.match(storyText(stories[2] as Story), /refused a request to switch over from n1 to n2: no good candidates/)
   assert.match(storyText(stories[2] as Story), /n2 is too far behind: 8 bytes/)
+})
+
+const GOT = { answer: 'done', tookMs: 10 }
+const NOT_RUNNING = { role: 'primary', state: 'running', holdsLock: true }
+
+test('a strike of the lease guard, told by the next agent, stands where it happened and is the reason', () => {
+  const n1: MemberJournal = {
+    member: 'n1',
+    records: [
+      cycle(
+        90_000,
+        'start-secondary',
+        'starting as a secondary',
+        step(89_000, 'did', 'start agent'),
+        step(89_100, 'saw', 'lease guard struck', { at: T0 + 58_500, pid: 7 }),
+        step(89_200, 'saw', 'PostgreSQL is not running', { ...NOT_RUNNING, holdsLock: false }),
+      ),
+    ],
+  }
+  const [, story] = told(n1, N2)
+  const text = storyText(story as Story)
+  assert.match(text, /^ {2}Why: The agent of n1 no longer renewed the lease: .* the lease guard killed PostgreSQL/m)
+  assert.match(text, /^Failover at .*: n1 -> n2$/m)
+  assert.equal(story?.from, T0 + 58_500)
+  assert.match(text, /n1 {2}the lease guard killed PostgreSQL/)
+})
+
+test('a server that died and came back neither belongs to the failover before nor to the switchover after', () => {
+  const n2: MemberJournal = {
+    member: 'n2',
+    records: [
+      ...N2.records,
+      cycle(70_100, 'start-in-place', 'starting', step(70_000, 'saw', 'PostgreSQL is not running', NOT_RUNNING)),
+      cycle(72_000, 'leader-with-lock', 'no action', step(71_900, 'did', 'end action', { action: 'start', tookMs: 9 })),
+      cycle(
+        100_100,
+        'demoting-for-request',
+        'switchover: demoting myself',
+        step(99_900, 'considered', 'n3', { verdict: 'fit' }),
+        step(100_000, 'did', 'accept request', { action: 'switchover', candidate: 'n3' }),
+      ),
+    ],
+  }
+  const n3: MemberJournal = {
+    member: 'n3',
+    records: [cycle(101_000, 'promote-by-acquiring', 'promoted', step(100_900, 'asked', 'acquire lock', GOT))],
+  }
+  const stories = told(n2, n3).slice(-3)
+  assert.deepEqual(
+    stories.map(({ kind, about, from }) => [kind, about, from - T0]),
+    [
+      ['failover', undefined, 60_000],
+      ['restart', 'PostgreSQL is not running', 70_000],
+      ['switchover', undefined, 99_900],
+    ],
+  )
+  assert.match(
+    storyText(stories[1] as Story),
+    /^PostgreSQL had ended at .*: n2\n {2}Why: PostgreSQL of n2 had ended although it was the primary\./,
+  )
+})
+
+test('what a former leader found when it came back is no reason for the failover', () => {
+  const n1: MemberJournal = {
+    member: 'n1',
+    records: [
+      cycle(
+        75_000,
+        'start-secondary',
+        'starting as a secondary',
+        step(74_000, 'did', 'start agent'),
+        step(74_100, 'saw', 'PostgreSQL is not running', { role: 'demoted', state: 'stopped', holdsLock: false }),
+        step(74_200, 'decided', 'history diverged', { because: 'past-switch', switchpoint: 83886080 }),
+        step(74_300, 'did', 'throw away WAL', {
+          timeline: 1,
+          from: 83886080,
+          to: 100663456,
+          bytes: 9,
+          by: 'pg_rewind',
+        }),
+      ),
+    ],
+  }
+  const text = storyText(told(n1, N2).at(-1) as Story)
+  assert.match(text, /Why: n1 did not renew its lease of 20 s/)
+  assert.match(text, /its WAL is not part of the leader's, from 0\/5000000 on/)
+  assert.match(text, /gives up what only it has: WAL of timeline 1 from 0\/5000000 to 0\/60000A0, by pg_rewind/)
+})
+
+test('a leader that is lost without a successor is a story of its own, with the reason of each who stood back', () => {
+  const standBack = (member: string, because: string): MemberJournal => ({
+    member,
+    records: [
+      ...(member === 'n2' ? N2.records : []),
+      cycle(
+        90_000,
+        'follow-not-allowed',
+        'following a different leader',
+        step(89_000, 'saw', 'leader', LOST('n2')),
+        step(89_100, 'decided', 'stand back', { because }),
+      ),
+    ],
+  })
+  const n1 = standBack('n1', 'its tag nofailover forbids it')
+  const n3 = standBack('n3', 'it is 5343992 bytes behind: more than maximum_lag_on_failover')
+  const stories = told(N2, n1, n3)
+  assert.deepEqual(
+    stories.slice(-2).map(({ kind, subject }) => [kind, subject]),
+    [
+      ['failover', 'n1'],
+      ['leaderless', 'n2'],
+    ],
+  )
+  const text = storyText(stories.at(-1) as Story)
+  assert.match(text, /^Leader lost, nobody took over at .*: n2\n {2}Why: n2 did not renew its lease/)
+  assert.match(text, /^ {4}n1 did not stand for leader: its tag nofailover forbids it$/m)
+  assert.match(
+    text,
+    /^ {4}n3 did not stand for leader: it is 5343992 bytes behind: more than maximum_lag_on_failover$/m,
+  )
 })
