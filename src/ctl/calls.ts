@@ -1,3 +1,4 @@
+import { statusHint, withHint } from './hints.ts'
 import { withProgress } from './progress.ts'
 import type { MemberAnswer, MemberCall, Session } from './session.ts'
 import type { Target } from './snapshot.ts'
@@ -13,9 +14,10 @@ export async function callMember(
 ): Promise<MemberAnswer> {
   const { apiUrl } = target.member.data
   if (apiUrl === null) return { kind: 'not sent', reason: `member ${target.name} has no REST address` }
-  return withProgress(session, `Waiting for member ${target.name}`, call.limitMs, () =>
+  const answer = await withProgress(session, `Waiting for member ${target.name}`, call.limitMs, () =>
     session.members.call(apiUrl, call),
   )
+  return answer.kind === 'answered' ? answer : { ...answer, reason: withHint(answer.reason) }
 }
 
 /** Prints what became of a request that did not succeed; the exit code stays what it is (spec ctl.md 7). */
@@ -23,6 +25,8 @@ export function reportFailure(session: Session, what: string, answer: MemberAnsw
   const details =
     answer.kind === 'answered' ? `status code=${answer.status}, (${answer.body.trimEnd()})` : answer.reason
   session.terminal.write(`Failed: ${what}, ${details}\n`)
+  const hint = answer.kind === 'answered' ? statusHint(answer.status) : null
+  if (hint !== null) session.log.warning(hint)
   session.noteFailure()
 }
 

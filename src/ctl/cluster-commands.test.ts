@@ -17,7 +17,7 @@ test('8.9 pause asks the leader first, then whoever answers', async () => {
     url.includes('10.20.0.12') ? { kind: 'unknown', reason: 'timed out' } : answered(200, '{}')
   const { code, out, err } = await world.run('pause')
   assert.deepEqual([code, out], [0, 'Success: cluster management is paused\n'])
-  assert.match(err, /WARNING - timed out\n.* - WARNING - Member db2 is not accessible\n$/)
+  assert.match(err, /WARNING - timed out \(.*\)\n.* - WARNING - Member db2 is not accessible\n$/)
   assert.deepEqual(
     world.sent.map(({ method, url, body }) => [method, url, body]),
     [

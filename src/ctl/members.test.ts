@@ -20,7 +20,7 @@ test('8.10 reload: every answer has its line, unreachable members do not stop th
     below(out),
     `\
 Reload request received for member db1 and will be processed within 10 seconds
-Failed: reload for member db2, connect ECONNREFUSED
+Failed: reload for member db2, connect ECONNREFUSED (nothing listens there: does it run, and is this its address?)
 No changes to apply on member db3
 `,
   )
@@ -235,7 +235,7 @@ patronictl version 4.1.4
 
 db1: Patroni 4.1.4 PostgreSQL 16.4
 db2: Patroni 4.1.4 PostgreSQL 9.6.24
-db3: failed to get version: connect ECONNREFUSED
+db3: failed to get version: connect ECONNREFUSED (nothing listens there: does it run, and is this its address?)
 `,
   )
   assert.equal(world.sent[0]?.url, 'https://10.20.0.11:8008/patroni')

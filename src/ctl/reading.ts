@@ -3,6 +3,7 @@ import { EMPTY_VIEW } from '../cluster/view.ts'
 import type { Budget } from '../ports/clock.ts'
 import type { StoreOutcome } from '../ports/dcs.ts'
 import { CtlError } from './errors.ts'
+import { withHint } from './hints.ts'
 import { withProgress } from './progress.ts'
 import type { ClusterStore, Session } from './session.ts'
 import { groupOf, type Snapshot } from './snapshot.ts'
@@ -49,7 +50,7 @@ type Question<T> = (store: ClusterStore, budget: Budget) => Promise<StoreOutcome
 export async function askStore<T>(session: Session, place: Place, ask: Question<T>): Promise<T> {
   const outcome = await tryStore(session, place, ask)
   if (outcome.kind === 'done') return outcome.value
-  throw new CtlError(`${session.stores.description} did not answer: ${outcome.reason}`)
+  throw new CtlError(`${session.stores.description} did not answer: ${withHint(outcome.reason)}`)
 }
 
 /** One operation on the store within its time limit, connecting included; shown while it lasts. */

@@ -7,6 +7,7 @@ import type { Budget, Clock, Random } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { CtlConfiguration } from './configuration.ts'
 import { CtlError } from './errors.ts'
+import { withHint } from './hints.ts'
 import { STORE_LIMIT_MS } from './reading.ts'
 import type { Stores } from './session.ts'
 
@@ -38,7 +39,7 @@ export function openStores(config: CtlConfiguration, log: Log, deps: StoresDeps)
     const started = await selected.store.start(budget.signal)
     if (started.kind === 'ready') return selected.store
     const reason = started.kind === 'fatal' ? started.text : started.reason
-    throw new CtlError(`Can not use ${describe(config.store)}: ${reason}`)
+    throw new CtlError(`Can not use ${describe(config.store)}: ${withHint(reason)}`)
   }
   return {
     description: describe(config.store),

@@ -233,3 +233,28 @@ told('config explain says so when the store does not answer, and goes on with th
     cluster.store.thaw()
   }
 })
+
+/** Of the tool with all that it starts, in seconds; the least of some runs, for other work on the machine only adds to it. */
+async function processorSeconds(runs: number): Promise<number> {
+  const timed = 'TIMEFORMAT="%U %S"; time "$0" "$@"'
+  const seconds: number[] = []
+  for (let i = 0; i < runs; i += 1) {
+    const args = ['-c', timed, cluster.programs.ctl, '-c', member.configFile, 'list']
+    const { code, stdout, stderr } = await run(cluster, '/bin/bash', args, { env: { LC_ALL: 'C' } })
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /Leader/)
+    seconds.push(
+      stderr
+        .trim()
+        .split(' ')
+        .map(Number)
+        .reduce((sum, one) => sum + one, 0),
+    )
+  }
+  return Math.min(...seconds)
+}
+
+told('list takes less than 0.3 s of processor time', async () => {
+  const seconds = await processorSeconds(5)
+  assert.ok(seconds > 0.02 && seconds < 0.3, `${seconds} s`)
+})
