@@ -1,7 +1,8 @@
 import type { ClusterView } from '../../src/cluster/view.ts'
-import { KEYS } from '../../src/cluster/view.ts'
+import { failsafeMembers, KEYS } from '../../src/cluster/view.ts'
 import type { Dcs } from '../../src/ports/dcs.ts'
 import { requestSwitchover } from '../faults/operator.ts'
+import { killAgent, release } from '../faults/processes.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import type { StoreTrouble } from '../store/service.ts'
@@ -197,6 +198,43 @@ export const failsafeMemberGone: Scenario = {
     const back = isolate(stage.world, stage.leader.name)
     await stage.run(90_000)
     back()
+    await stage.settled()
+  },
+}
+
+export const failsafeOutsider: Scenario = {
+  name: 'failsafe: a member that the primary without a store never asked is told to take over by a switchover',
+  members: ['a', 'b'],
+  config: { failsafe_mode: true },
+  guard: {
+    name: 'only members of the failsafe record may take over',
+    out: {
+      filters: {
+        dcs: (dcs, host) =>
+          overriding(dcs, {
+            load: async (budget) => {
+              const outcome = await dcs.load(budget)
+              if (outcome.kind !== 'done' || host.name in (failsafeMembers(outcome.value) ?? {})) return outcome
+              return { kind: 'done', value: { ...outcome.value, failsafe: null } }
+            },
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader: old } = stage
+    const [other] = stage.standbys
+    if (!other) return
+    killAgent(world, other, true)
+    await stage.run(40_000)
+    const parted = world.network.cutBothWays(old.name, other.name)
+    const back = world.network.cutBothWays(old.name, STORE)
+    release(world, other)
+    await stage.run(30_000)
+    requestSwitchover(world, old, null)
+    await stage.run(30_000)
+    back()
+    parted()
     await stage.settled()
   },
 }

@@ -16,6 +16,8 @@ import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { type Cycle, considered, decided } from './world.ts'
 
+const LEFT_OUT = 'the failsafe record of the last leader does not name it'
+
 /** Whether this member should try to take the lock (spec ha.md 6.2): the first row that matches decides. */
 export async function amHealthiest(c: Cycle): Promise<boolean> {
   const { view, settings, memory, world } = c
@@ -37,6 +39,8 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
   if (settings.paused || nofailover)
     return standBackBecause(c, nofailover ? 'its tag nofailover forbids it' : 'the cluster is paused')
   if (steersRace(c, request)) {
+    // The leader may be running without a store, on the consent of others. A failover is an order, at the operator's risk.
+    if (request.leader !== null && isLeftOut(c)) return standBackBecause(c, LEFT_OUT)
     if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name))
       return standBackBecause(c, 'it is no synchronous standby')
     return (await requestDecides(c, raceAgainst)) === 'yes'
@@ -45,15 +49,19 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     log.warning('Watchdog device is not usable')
     return standBackBecause(c, 'its watchdog device is not usable')
   }
-  const failsafe = settings.failsafeMode ? failsafeMembers(view) : null
-  if (failsafe && !(world.name in failsafe))
-    return standBackBecause(c, 'the failsafe record of the last leader does not name it')
+  if (isLeftOut(c)) return standBackBecause(c, LEFT_OUT)
   if (isSyncActive(c) && !isQuorumActive(c) && !isElectable(view.sync, world.name))
     return standBackBecause(c, 'it is no synchronous standby')
   return raceAgainst(c, everybody(c), {
     checkLag: true,
     formerLeader: memory.store.lockedView && lockOwner(memory.store.lockedView),
   })
+}
+
+/** A leader without a store would not have asked this member for its consent. */
+function isLeftOut({ view, settings, world }: Cycle): boolean {
+  const failsafe = settings.failsafeMode ? failsafeMembers(view) : null
+  return failsafe !== null && !(world.name in failsafe)
 }
 
 /** A server that is a primary already: it keeps its role unless somebody else has been primary since. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { JsonObject } from '../cluster/json.ts'
 import { Scene } from './testing/scene.ts'
 
 test('6.1 a replica that followed until now waits first when the lock is gone, and races when the time is over', async () => {
@@ -66,4 +67,18 @@ test('6.5 and 2.2 a member that may not take over waits for a leader, but not so
     assert.equal((await s.cycle()).rule, 'follow-not-allowed')
     assert.equal(s.nowMs - before, waits)
   }
+})
+
+test('6.2 and 14.3 who is not in the failsafe record does not take over by a switchover either; an ordered failover may', async () => {
+  const scene = (request: JsonObject, record: JsonObject): Scene => {
+    const s = new Scene().config({ failsafe_mode: true }).leader(null).peer('c')
+    s.keys.set('failsafe', JSON.stringify(record))
+    return s.request(request)
+  }
+  const [others, all] = [{ b: 'http://b:8008' }, { a: 'http://a:8008', b: 'http://b:8008' }]
+  for (const request of [{ leader: 'b' }, { leader: 'b', member: 'a' }]) {
+    assert.equal((await scene(request, others).cycle()).rule, 'follow-not-healthiest')
+    assert.equal((await scene(request, all).cycle()).rule, 'promote-by-acquiring')
+  }
+  assert.equal((await scene({ member: 'a' }, others).cycle()).rule, 'promote-by-acquiring')
 })
