@@ -197,8 +197,8 @@ function smallStories(all: readonly JournalEvent[], events: readonly JournalEven
   const anchors = events.filter((event) => smallKind(event) !== null)
   const groups: JournalEvent[][] = []
   for (const anchor of anchors) {
-    const last = groups.at(-1)?.at(-1)
-    if (last && anchor.at - last.at <= TOGETHER_MS) groups.at(-1)?.push(anchor)
+    const group = groups.findLast((one) => belongsTo(anchor, one))
+    if (group) group.push(anchor)
     else groups.push([anchor])
   }
   return groups.map((group) => {
@@ -240,6 +240,22 @@ export function isNotable({ kind, what, detail }: JournalEvent): boolean {
   if (kind === 'result') return !QUIET_RESULTS.includes(what)
   return true
 }
+
+/** The same again, or of the same member; a request that was refused only belongs to others like it. */
+function belongsTo(anchor: JournalEvent, group: readonly JournalEvent[]): boolean {
+  const last = group.at(-1)
+  if (!last || anchor.at - last.at > TOGETHER_MS) return false
+  if (REQUESTS.includes(anchor.what) || REQUESTS.includes(last.what))
+    return REQUESTS.includes(anchor.what) && REQUESTS.includes(last.what)
+  const kinds = group.map(smallKind)
+  return (
+    kinds.includes(smallKind(anchor)) ||
+    group.some(({ member }) => member === anchor.member) ||
+    (anchor.what === 'stand back' && kinds.includes('leaderless'))
+  )
+}
+
+const REQUESTS = ['refuse request', 'dismiss request']
 
 /** How long the steps of a story took, in milliseconds. */
 export interface StoryTime {

@@ -260,3 +260,25 @@ test('a leader that is lost without a successor is a story of its own, with the 
     /^ {4}n3 did not stand for leader: it is 5343992 bytes behind: more than maximum_lag_on_failover$/m,
   )
 })
+
+test('a request that was dismissed is not buried under the start of an agent', () => {
+  const n1: MemberJournal = {
+    member: 'n1',
+    records: [
+      cycle(0, 'following-leader', 'no action', step(0, 'did', 'start agent')),
+      cycle(
+        25_000,
+        'leader-with-lock',
+        'no action',
+        step(24_990, 'considered', 'n2', { verdict: 'too-far-behind', lsn: 1, ownLsn: 9 }),
+        step(25_000, 'did', 'dismiss request', { because: 'no healthy members found' }),
+      ),
+    ],
+  }
+  const stories = told(n1)
+  assert.deepEqual(
+    stories.map(({ kind }) => kind),
+    ['restart', 'refusal'],
+  )
+  assert.match(storyText(stories[1] as Story), /Why: n1 dismissed a request: no healthy members found\./)
+})

@@ -270,7 +270,8 @@ export function reasonWords(story: Story): string {
   if (unreachable && (!leaders || unreachable.member === leaders.before))
     return `${unreachable.member} got no answer from the store, so it could not know that its lock was still its own.`
   const dead = events.find(
-    ({ what, member }) => what === 'PostgreSQL is not running' && (!leaders || member === leaders.before),
+    ({ what, member, detail }) =>
+      what === 'PostgreSQL is not running' && (!leaders || (member === leaders.before && detail['holdsLock'] === true)),
   )
   if (dead)
     return `PostgreSQL of ${dead.member} had ended${dead.detail['holdsLock'] === true ? ' although it was the primary' : ''}.`
