@@ -5,7 +5,7 @@ import { until } from '../lab/wait.ts'
 import { Rng } from '../sim/engine/random.ts'
 import { check, type Mode, type Verdict, type Violation } from './checker.ts'
 import { Clients } from './clients.ts'
-import type { FaultRecord } from './history.ts'
+import type { FaultRecord, History } from './history.ts'
 import type { Machine } from './machine.ts'
 import { Nemesis } from './nemesis.ts'
 import { type FaultName, planFaults } from './plan.ts'
@@ -57,7 +57,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
 }
 
 async function attack(world: World, options: RunOptions): Promise<Omit<RunResult, 'folder'>> {
-  const { seed, lengthMs, mode, timing, kinds, say, signal } = options
+  const { seed, lengthMs, mode, kinds, say, signal } = options
   const rng = new Rng(seed)
   const clients = Clients.start(world.cluster.members, mode, rng.fork('clients'))
   const nemesis = new Nemesis(world, clients, (text) =>
@@ -75,20 +75,34 @@ async function attack(world: World, options: RunOptions): Promise<Omit<RunResult
   }
   await clients.stop()
   const ranMs = clients.now()
+  try {
+    const verdict = await judge(world, clients, nemesis.records, options, unhealed)
+    if (verdict.violations.length > 0) saveEvidence(world, clients, nemesis.records, verdict)
+    return { verdict, faults: nemesis.records, lengthMs: ranMs, healedMs, unexpectedEnds: nemesis.unexpectedEnds }
+  } catch (error) {
+    saveEvidence(world, clients, nemesis.records, null)
+    throw error
+  }
+}
+
+async function judge(
+  world: World,
+  history: History,
+  faults: readonly FaultRecord[],
+  { mode, timing }: RunOptions,
+  unhealed: readonly Violation[],
+): Promise<Verdict> {
   const final = await readFinalState(await world.cluster.writable(HEAL_LIMIT_MS))
-  const differences = healedMs === null ? [] : await compareMembers(world)
-  const expected = {
+  const differences = unhealed.length > 0 ? [] : await compareMembers(world)
+  const verdict = check(history, final, faults, {
     mode,
     ttlMs: timing.ttl * 1000,
     loopWaitMs: timing.loopWait * 1000,
     maximumLag: MAXIMUM_LAG,
     accounts: ACCOUNTS,
     openingBalance: OPENING_BALANCE,
-  }
-  const judged = check(clients, final, nemesis.records, expected)
-  const verdict = { ...judged, violations: [...judged.violations, ...unhealed, ...differences] }
-  if (verdict.violations.length > 0) saveEvidence(world, clients, nemesis.records, verdict)
-  return { verdict, faults: nemesis.records, lengthMs: ranMs, healedMs, unexpectedEnds: nemesis.unexpectedEnds }
+  })
+  return { ...verdict, violations: [...verdict.violations, ...unhealed, ...differences] }
 }
 
 /** All members hold the same, once the replicas have caught up. */
@@ -108,12 +122,14 @@ async function compareMembers(world: World): Promise<readonly Violation[]> {
   return found
 }
 
-function saveEvidence(world: World, clients: Clients, faults: readonly FaultRecord[], verdict: Verdict): void {
+/** @param verdict `null`: none was reached */
+function saveEvidence(world: World, history: History, faults: readonly FaultRecord[], verdict: Verdict | null): void {
   const folder = join(world.cluster.folder, 'evidence')
   mkdirSync(folder, { recursive: true })
-  const { rows, transfers, appends, totals, streams } = clients
+  const { rows, transfers, appends, totals, streams } = history
   writeFileSync(join(folder, 'history.json'), JSON.stringify({ rows, transfers, appends, totals, streams }))
   writeFileSync(join(folder, 'faults.json'), JSON.stringify(faults, null, 1))
+  if (!verdict) return
   const { violations, outages } = verdict
   writeFileSync(join(folder, 'verdict.json'), JSON.stringify({ violations, outages }, null, 1))
 }

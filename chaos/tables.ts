@@ -1,5 +1,5 @@
 import type { Member } from '../lab/member.ts'
-import type { Row } from '../lab/sql.ts'
+import { query, type Row } from '../lab/sql.ts'
 import type { FinalState } from './history.ts'
 
 export const ACCOUNTS = 20
@@ -28,11 +28,16 @@ export function placeOf(row: Row | undefined): { readonly position: number; read
   }
 }
 
+/** After an hour there are hundreds of thousands of rows. */
+const READ_LIMIT_MS = 120_000
+
+const read = (member: Member, sql: string): Promise<readonly Row[]> => query(member.server, sql, [], READ_LIMIT_MS)
+
 export async function readFinalState(primary: Member): Promise<FinalState> {
-  const rows = await primary.sql('SELECT id FROM written')
-  const transfers = await primary.sql('SELECT id, debtor, creditor, amount FROM transfer')
-  const accounts = await primary.sql('SELECT id, balance FROM account')
-  const lists = await primary.sql('SELECT id, items FROM list')
+  const rows = await read(primary, 'SELECT id FROM written')
+  const transfers = await read(primary, 'SELECT id, debtor, creditor, amount FROM transfer')
+  const accounts = await read(primary, 'SELECT id, balance FROM account')
+  const lists = await read(primary, 'SELECT id, items FROM list')
   return {
     rows: new Set(rows.map((row) => Number(row['id']))),
     transfers: new Map(
@@ -48,7 +53,8 @@ export async function readFinalState(primary: Member): Promise<FinalState> {
 
 /** In one line, to compare what members hold. */
 export async function fingerprint(member: Member): Promise<string> {
-  const [row] = await member.sql(
+  const [row] = await read(
+    member,
     `SELECT concat_ws(' ', (SELECT concat(count(*), ' ', sum(id)) FROM written),
        (SELECT concat(count(*), ' ', sum(id * amount)) FROM transfer), (SELECT sum(id * balance) FROM account),
        (SELECT md5(string_agg(items::text, ',' ORDER BY id)) FROM list)) AS sums`,
