@@ -9,6 +9,7 @@ export type Invariant =
   | 'one cluster'
   | 'no mixed histories'
   | 'no exceptions'
+  | 'no haste'
   | 'no ambient inputs'
   | 'heals'
   | 'as told'

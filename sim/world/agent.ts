@@ -6,6 +6,7 @@ import { Loop } from '../../src/ha/loop.ts'
 import { shutdown } from '../../src/ha/shutdown.ts'
 import type { Ha } from '../../src/ha/world.ts'
 import type { Log } from '../../src/ports/log.ts'
+import { Haste } from '../checks/haste.ts'
 import { ProcessClock } from '../engine/clock.ts'
 import { Process } from '../engine/process.ts'
 import { SimPostgres } from '../pg/adapter.ts'
@@ -48,6 +49,7 @@ export class Agent {
       loopWaitMs: inForce.loopWait * 1000,
       retryTimeoutMs: inForce.retryTimeout * 1000,
     })
+    const haste = new Haste(world, host.name)
     this.ha = createHa(
       {
         name: host.name,
@@ -59,7 +61,10 @@ export class Agent {
         fence: world.options.fence ? new SimFence(host.guard) : NO_FENCE,
         log: this.#log(),
         journal: {
-          record: (entry) => world.coverage.step(entry),
+          record: (entry) => {
+            world.coverage.step(entry)
+            haste.step(entry)
+          },
           endCycle: (cycle) => world.coverage.cycle(cycle),
         },
         identity: () => ({

@@ -41,11 +41,42 @@ for (const [mode, calls] of CASES) {
   })
 }
 
-test('10.2 demote-cluster keeps the key and comes back as the standby leader', async () => {
-  const s = await demoted('demote-cluster', (scene) => scene.config({ standby_cluster: { host: 'far' } }))
+test('10.2 demote-cluster keeps the key where nobody else has everything, and comes back as the standby leader', async () => {
+  const s = await demoted('demote-cluster', (scene) => {
+    scene.config({ standby_cluster: { host: 'far' } }).peer('b', { lsn: lsn(900) })
+  })
   assert.ok(!s.did('release'))
-  assert.ok(s.did('renew'))
-  assert.ok(s.did('start following remote as standby_leader'))
+  assert.deepEqual(
+    s.calls.filter((call) => /^(stop|renew|status|start)/.test(call)),
+    ['stop fast', 'renew', 'status 1000', 'start following remote as standby_leader'],
+  )
+  assert.ok(s.ha.memory.lease.until > s.nowMs)
+})
+
+test('10.2 and 15.2 demote-cluster without an archive gives the key to a replica that has everything, before its server has ended', async () => {
+  const s = await demoted('demote-cluster', (scene) => {
+    scene.config({ standby_cluster: { host: 'far' } }).peer('b')
+    Object.assign(scene.ha.world.postgres, {
+      stop: async (request: StopRequest) => {
+        await request.onShutdownCheckpoint?.({ checkpoint: lsn(1000), previous: lsn(976) })
+        scene.calls.push('ended')
+        scene.server.alive = false
+        return 'stopped'
+      },
+    })
+    Object.assign(scene.ha.world.dcs, {
+      release: async () => {
+        scene.leader('b')
+        scene.calls.push('release')
+        return { kind: 'done', value: undefined }
+      },
+    })
+  })
+  assert.deepEqual(
+    s.calls.filter((call) => /^(status|release|ended|renew|start)/.test(call)),
+    ['status 1000', 'release', 'ended', 'start following b as replica'],
+  )
+  assert.ok(s.ha.memory.lease.until <= s.nowMs)
 })
 
 /** A primary that finds itself in a standby cluster. */

@@ -4,6 +4,7 @@ import type { ShutdownPositions, StopMode } from '../ports/postgres.ts'
 import { forgetLease } from './lease.ts'
 import { releaseLock, renewLock } from './lock.ts'
 import { repairDivergence, requestDivergenceCheck } from './rewind.ts'
+import { writeLastLsn } from './status.ts'
 import { successorHas } from './successors.ts'
 import { setNames } from './sync/names.ts'
 import { chooseUpstream } from './upstream.ts'
@@ -33,8 +34,11 @@ const MANNERS: Record<DemotionMode, Manner> = {
 /** How long the others get to take a key that was given back, before this member looks at the cluster again. */
 const SUCCESSION_MS = 2000
 
-/** Stops being a primary, lets somebody else become one, and comes back as a standby (spec ha.md 10.2). */
-export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal): Promise<void> {
+/**
+ * Stops being a primary, lets somebody else become one, and comes back as a standby (spec ha.md 10.2).
+ * @returns false when the server could not be stopped: then it is what it was
+ */
+export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal): Promise<boolean> {
   const { world, settings } = c
   const { postgres, log } = world
   const manner = MANNERS[mode]
@@ -43,7 +47,10 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
   await requestDivergenceCheck(c, signal)
   // Who follows by the archive alone needs all of it, and the server may take its time to hand it over.
   const archives = mode === 'demote-cluster' && (await postgres.isArchiving(signal))
-  const release = new EarlyRelease(c, manner)
+  const wholeCluster = mode === 'demote-cluster'
+  const release = new EarlyRelease(c, manner, wholeCluster ? 'checkpoint' : 'previous')
+  // A standby cluster wants a leader too: whoever has everything may be it while this server comes back.
+  const mayReleaseEarly = wholeCluster ? !archives : manner.releases && manner.stop === 'fast'
   const stopBegun = world.clock.now()
   const stopped = await postgres.stop(
     {
@@ -51,7 +58,7 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
       checkpoint: manner.checkpoint,
       limitMs: archives ? null : primaryStopLimitMs(settings),
       onSafePoint: () => world.fence.disable(),
-      ...(manner.releases && manner.stop === 'fast'
+      ...(mayReleaseEarly
         ? { onShutdownCheckpoint: (positions: ShutdownPositions) => release.tryNow(positions, signal) }
         : {}),
     },
@@ -62,18 +69,25 @@ export async function demote(c: Cycle, mode: DemotionMode, signal: AbortSignal):
   if (stopped !== 'stopped') {
     // While it may still take writes the key stays, the guard stays, and commits go on waiting for their standbys.
     log.error('PostgreSQL could not be stopped for the demotion')
-    return
+    return false
   }
   postgres.setRole('demoted')
-  const previous = mode === 'graceful' && !release.done ? await postgres.shutdownPositions(signal) : null
-  if (mode === 'demote-cluster') await renewLock(c)
+  const wanted = (mode === 'graceful' || wholeCluster) && !release.done
+  const positions = wanted ? await postgres.shutdownPositions(signal) : null
+  if (wholeCluster && !release.done) await keepLock(c, positions)
   else forgetLease(c)
-  if (manner.releases && !release.done) await release.now(previous?.previous ?? null, signal)
-  if (manner.releases) await deadlineEvent(c, SUCCESSION_MS, signal, ['leader'])
+  if (manner.releases && !release.done) await release.now(positions?.previous ?? null, signal)
+  if (release.done) await deadlineEvent(c, SUCCESSION_MS, signal, ['leader'])
   if (archives) did(c, 'archive the shutdown checkpoint', { archived: await postgres.archiveLatestCheckpoint(signal) })
-  else if (mode === 'demote-cluster') log.info('Not archiving latest checkpoint WAL file. Archiving is not configured.')
+  else if (wholeCluster) log.info('Not archiving latest checkpoint WAL file. Archiving is not configured.')
   if (syncMode(settings) !== 'off') await setNames(c, null)
   await comeBack(c, mode, signal)
+  return true
+}
+
+/** The former primary of what is a standby cluster now stays its leader, and says how far it got. */
+async function keepLock(c: Cycle, positions: ShutdownPositions | null): Promise<void> {
+  if ((await renewLock(c)) === 'done' && positions) await writeLastLsn(c, positions.checkpoint)
 }
 
 /** Gives the leader key away while the stopped server is still archiving, once a successor has everything. */
@@ -81,17 +95,20 @@ class EarlyRelease {
   done = false
   readonly #c: Cycle
   readonly #manner: Manner
+  /** Which of the two positions counts as the last one. */
+  readonly #last: keyof ShutdownPositions
 
-  constructor(c: Cycle, manner: Manner) {
+  constructor(c: Cycle, manner: Manner, last: keyof ShutdownPositions) {
     this.#c = c
     this.#manner = manner
+    this.#last = last
   }
 
   async tryNow(positions: ShutdownPositions, signal: AbortSignal): Promise<boolean> {
     if (this.done) return true
     if (!(await successorHas(this.#c, positions.checkpoint))) return false
     this.#c.world.postgres.setRole('demoted')
-    await this.now(positions.previous, signal)
+    await this.now(positions[this.#last], signal)
     return true
   }
 
@@ -108,7 +125,8 @@ async function comeBack(c: Cycle, mode: DemotionMode, signal: AbortSignal): Prom
     const started = c.actions.begin('starting after demotion', async (begun) => {
       const fresh = mode === 'offline' ? null : await freshCycle(c, begun)
       const upstream = fresh ? chooseUpstream(fresh) : null
-      return postgres.follow({ upstream, role: 'replica', timeoutMs: null, reload: false }, begun)
+      const outcome = await postgres.follow({ upstream, role: 'replica', timeoutMs: null, reload: false }, begun)
+      return outcome !== 'failed'
     })
     if (started.kind === 'busy')
       c.world.log.info(`Starting after demotion is left to the next cycle: ${started.running}`)

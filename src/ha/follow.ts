@@ -76,9 +76,10 @@ async function pointAt(c: Cycle, upstream: Upstream | null, following: CycleResu
   const difference = await postgres.recoveryDifference(upstream, role, c.signal)
   if (difference === 'restart') {
     await requestDivergenceCheck(c, c.signal)
-    return beginOrBusy(c, 'changing primary_conninfo and restarting', following, (signal) =>
-      postgres.follow({ upstream, role, timeoutMs: null, reload: false }, signal),
-    )
+    return beginOrBusy(c, 'changing primary_conninfo and restarting', following, async (signal) => {
+      const outcome = await postgres.follow({ upstream, role, timeoutMs: null, reload: false }, signal)
+      return outcome !== 'failed'
+    })
   }
   if (difference === 'reload') {
     await postgres.follow({ upstream, role, timeoutMs: null, reload: true }, c.signal)

@@ -9,10 +9,10 @@ export function beginPromotion(c: Cycle, begins: Timeline, begun: CycleResult): 
   return beginOrBusy(c, 'promote', begun, (signal) => promote(c, begins, signal))
 }
 
-async function promote(c: Cycle, begins: Timeline, signal: AbortSignal): Promise<void> {
+async function promote(c: Cycle, begins: Timeline, signal: AbortSignal): Promise<boolean> {
   const { memory, world, settings } = c
   const { postgres, log } = world
-  if (postgres.role === 'promoted' || postgres.role === 'primary') return
+  if (postgres.role === 'promoted' || postgres.role === 'primary') return true
   memory.promotion.prePromote = 'running'
   const passed = await postgres.prePromote(signal)
   // Between this look and the promotion there is no await: a lock lost meanwhile has cancelled us here, or comes after.
@@ -20,14 +20,16 @@ async function promote(c: Cycle, begins: Timeline, signal: AbortSignal): Promise
   if (isCancelled(c) || signal.aborted || !isLeader(c)) {
     memory.promotion.prePromote = 'none'
     log.info('PostgreSQL promote cancelled.')
-    return
+    return true
   }
   memory.promotion.prePromote = passed ? 'passed' : 'failed'
-  if (!passed) return
+  // The next cycle gives the lock away: that is not to wait.
+  if (!passed) return true
   memory.divergence.state = 'idle'
   memory.divergence.checkpoint = 'none'
   const outcome = await postgres.promote(settings.loopWaitMs, signal, begins)
   did(c, 'promote', { outcome, timeline: begins })
+  return outcome !== 'failed'
 }
 
 function isCancelled(c: Cycle): boolean {

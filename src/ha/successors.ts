@@ -53,7 +53,8 @@ function candidateMembers(c: Cycle, excludeCandidate: boolean): readonly PeerAdd
 }
 
 export function addressOf(member: Member): readonly PeerAddress[] {
-  return member.data.apiUrl === null ? [] : [{ name: member.name, apiUrl: member.data.apiUrl }]
+  const { apiUrl, state } = member.data
+  return apiUrl === null ? [] : [{ name: member.name, apiUrl, ...(state === 'stopped' ? { stopped: true } : {}) }]
 }
 
 function qualifies(c: Cycle, peer: PeerStatus, requiredLsn: Lsn | null): boolean {

@@ -210,3 +210,12 @@ test('rest-api.md 14.2 alive is whoever answers anything at /liveness', async ()
   assert.equal(await peers.isAlive('http://127.0.0.1:1/patroni', within(3000)), false)
   assert.equal(await peers.isAlive('nonsense', within(3000)), false)
 })
+
+test('ha.md 21 that a member which ended in good order does not answer is no warning', async () => {
+  const { peers, log } = setUp()
+  const apiUrl = 'http://127.0.0.1:1/patroni'
+  assert.deepEqual(await peers.statuses([{ name: 'gone', apiUrl, stopped: true }], within(1000)), [
+    { kind: 'unreachable', name: 'gone' },
+  ])
+  assert.ok(log.has('info: Request failed to gone: GET http://127.0.0.1:1/patroni'))
+})

@@ -75,10 +75,10 @@ class HttpPeers implements Peers {
     this.#http.close()
   }
 
-  async #status({ name, apiUrl }: PeerAddress, budget: Budget): Promise<PeerStatus> {
+  async #status({ name, apiUrl, stopped }: PeerAddress, budget: Budget): Promise<PeerStatus> {
     const answer = await this.#request({ method: 'GET', url: apiUrl }, 0, budget)
     if (answer.kind === 'failed') {
-      this.#log.warning(`Request failed to ${name}: GET ${apiUrl} (${answer.reason})`)
+      this.#log[stopped ? 'info' : 'warning'](`Request failed to ${name}: GET ${apiUrl} (${answer.reason})`)
       return { kind: 'unreachable', name }
     }
     this.#log.info(`Got response from ${name} ${apiUrl}: ${answer.body}`)

@@ -22,6 +22,8 @@ export type PeerStatus =
 export interface PeerAddress {
   readonly name: string
   readonly apiUrl: string
+  /** Its agent has said that it ended in good order: that it does not answer is what is expected. */
+  readonly stopped?: true
 }
 
 /** Talking with the other members' REST servers. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { availableParallelism, loadavg } from 'node:os'
 import { after, before } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
 import { ctl } from '../../lab/ctl.ts'
@@ -60,7 +61,15 @@ function loudLines(member: Member): readonly string[] {
     .split('\n')
     .filter((line) => / (WARNING|ERROR|CRITICAL): |\[local\] (WARNING|ERROR|FATAL|PANIC): {2}/.test(line))
     .filter((line) => !line.endsWith('terminating connection due to administrator command'))
+    .filter((line) => !(overloaded() && line.includes('Loop time exceeded')))
     .map((line) => `${member.name}: ${line}`)
+}
+
+/** On a machine with far too much to do a cycle of more than a second is no news, and true. */
+function overloaded(): boolean {
+  const [lastMinute = 0] = loadavg()
+  if (lastMinute > 4 * availableParallelism()) console.log(`load ${lastMinute}: late cycles are not counted`)
+  return lastMinute > 4 * availableParallelism()
 }
 
 function assertQuiet(): void {
@@ -73,6 +82,14 @@ async function synchronous(leader: Member): Promise<Member> {
     const [row] = await leader.sql("SELECT application_name FROM pg_stat_replication WHERE sync_state = 'sync'")
     const name = row?.['application_name']
     return sync.sync_standby === name ? cluster.members.find((member) => member.name === name) : null
+  })
+}
+
+/** Somebody whom a synchronous commit has waited for can take over. */
+async function electable(leader: Member): Promise<void> {
+  await until('a synchronous standby that may take over', LIMIT_MS, async () => {
+    const sync = JSON.parse((await cluster.store.get(cluster.key('sync'))) ?? '{}') as { sync_standby?: string | null }
+    return ['n1', 'n2'].some((name) => name !== leader.name && sync.sync_standby?.split(',').includes(name))
   })
 }
 
@@ -133,6 +150,7 @@ told('21 nor one that is paused, resumed, and of which a replica is made anew', 
 
 told('20 and 21 nor one that is stopped and started, member by member', async () => {
   for (const member of cluster.members) {
+    await electable(await cluster.healthy(LIMIT_MS))
     assert.deepEqual(await member.stop(LIMIT_MS), { code: 0, signal: null }, member.name)
     await cluster.writable(LIMIT_MS)
     await member.start()
@@ -141,6 +159,9 @@ told('20 and 21 nor one that is stopped and started, member by member', async ()
   await sleep(A_WHILE_MS)
   const leader = await cluster.healthy(LIMIT_MS)
   for (const member of cluster.members.filter((one) => one !== leader)) await member.stop(LIMIT_MS)
-  await leader.stop(LIMIT_MS)
   assertQuiet()
+  await leader.stop(LIMIT_MS)
+  const [last, ...more] = loudLines(leader)
+  assert.match(last ?? '', /WARNING: failover: candidates list is empty$/, 'nobody is left to take over')
+  assert.deepEqual(more, [])
 })

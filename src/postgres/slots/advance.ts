@@ -26,6 +26,8 @@ export interface LogicalAdvance {
 const ADVANCE_LIMIT_MS = 3_600_000
 /** The WAL is gone; the slot was invalidated. */
 const BROKEN = ['58P01', '55000']
+/** `object_in_use`: somebody else holds the slot at this moment; the next cycle looks again. */
+export const SLOT_IN_USE = '55006'
 
 export function createLogicalAdvance(deps: AdvanceDependencies): LogicalAdvance {
   const { clock, log } = deps
@@ -41,6 +43,7 @@ export function createLogicalAdvance(deps: AdvanceDependencies): LogicalAdvance 
       { deadline: later(clock.now(), ADVANCE_LIMIT_MS), signal },
     )
     if (outcome.kind === 'rows' || signal.aborted) return
+    if (outcome.kind === 'error' && outcome.sqlState === SLOT_IN_USE) return
     const why = outcome.kind === 'error' ? outcome.message : outcome.reason
     log.error(`Failed to advance logical replication slot '${name}': ${why}`)
     if (outcome.kind === 'error' && BROKEN.includes(outcome.sqlState)) broken.add(name)

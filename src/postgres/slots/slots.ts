@@ -8,7 +8,7 @@ import { type ClusterView, leaderMember } from '../../cluster/view.ts'
 import type { Observation } from '../../ports/postgres.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import type { ConnectionKeywords, InstanceMemory, SqlConnection, SqlOutcome } from '../parts.ts'
-import { type AdvanceDependencies, createLogicalAdvance } from './advance.ts'
+import { type AdvanceDependencies, createLogicalAdvance, SLOT_IN_USE } from './advance.ts'
 import { type LeaderQuestionDependencies, readHorizons, readSlots, writeSlots } from './logical-copy.ts'
 import { isIgnored, planSlots, type SlotStep } from './plan.ts'
 import { createReadiness } from './readiness.ts'
@@ -134,8 +134,11 @@ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_type 
         await createLogical(step.slot, signal)
         return true
       case 'advance-physical': {
-        const sql = 'SELECT pg_catalog.pg_replication_slot_advance($1, $2::pg_catalog.pg_lsn)'
+        const sql = `SELECT pg_catalog.pg_replication_slot_advance(slot_name, $2::pg_catalog.pg_lsn)
+FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND NOT active`
         const outcome = await query(sql, [step.name, printLsn(step.lsn)], signal)
+        // Its member has come back since we looked: then it advances the slot itself.
+        if (outcome.kind === 'error' && outcome.sqlState === SLOT_IN_USE) return false
         if (outcome.kind !== 'rows') failed(`Failed to advance physical replication slot '${step.name}'`, outcome)
         return false
       }
