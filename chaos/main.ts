@@ -9,6 +9,7 @@ import { lookAtMachine, type Machine } from './machine.ts'
 import { FAULT_NAMES, permittedFaults } from './plan.ts'
 import { median, reportOf, seconds } from './report.ts'
 import { runChaos } from './run.ts'
+import { runStress, type StressResult } from './stress.ts'
 
 const USAGE = `Runs three members and three etcd servers on hosts of their own (network namespaces), with clients that write and
 faults that hit them, and checks afterwards that nothing acknowledged is lost and no two members took writes at once.
@@ -21,6 +22,7 @@ faults that hit them, and checks afterwards that nothing acknowledged is lost an
       --only KIND,KIND    only these faults: ${FAULT_NAMES.join(', ')}
       --quiet             only the result
   npm run chaos -- --kills 50 --freezes 50 --ttl 5
+  npm run chaos -- --stress 60 --ttl 10      minutes of a busy machine and a slow store: nothing may fail over
       kills and freezes the agent of the primary so many times instead, and measures
 
 Exit code: 0 nothing was wrong, 1 something was, 2 wrong usage, 3 this machine does not permit it.
@@ -37,6 +39,7 @@ async function main(): Promise<number> {
       only: { type: 'string' },
       kills: { type: 'string', default: '0' },
       freezes: { type: 'string', default: '0' },
+      stress: { type: 'string', default: '0' },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -45,7 +48,7 @@ async function main(): Promise<number> {
   const ttl = Number(values.ttl)
   const wanted = values.only?.split(',') ?? FAULT_NAMES
   const kinds = FAULT_NAMES.filter((name) => wanted.includes(name))
-  const numbers = [values.minutes, values.kills, values.freezes].map(Number)
+  const numbers = [values.minutes, values.kills, values.freezes, values.stress].map(Number)
   if (values.help || !mode || !(ttl >= 5) || kinds.length < wanted.length || !numbers.every((n) => n >= 0)) {
     say(USAGE)
     return values.help ? 0 : 2
@@ -56,13 +59,14 @@ async function main(): Promise<number> {
     say(`chaos: left out, this machine does not permit it: ${String(why)}`)
     return 3
   }
-  const [minutes = 0, kills = 0, freezes = 0] = numbers
+  const [minutes = 0, kills = 0, freezes = 0, stress = 0] = numbers
   const timing = timingFor(ttl)
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
   const common = { mode, timing, machine, signal: stop.signal, say: values.quiet ? () => {} : say }
   const blows = [...repeat('kill', kills), ...repeat('freeze', freezes)]
   if (blows.length > 0) return tellCampaign(await runCampaign({ ...common, blows }), blows.length)
+  if (stress > 0) return tellStress(await runStress({ ...common, lengthMs: stress * 60_000 }))
   return attack({ ...common, kinds }, { seed: values.seed, minutes, only: values.only })
 }
 
@@ -97,6 +101,12 @@ function tellCampaign(results: readonly BlowResult[], planned: number): number {
   }
   say(`load of the machine ${load()}`)
   return results.length === planned && results.every(({ dualMs }) => dualMs === 0) ? 0 : 1
+}
+
+function tellStress({ reigns, writes, gapMs }: StressResult): number {
+  say(`${writes} writes, the longest time without one ${seconds(gapMs)}; load of the machine ${load()}`)
+  for (const { node, timeline, from } of reigns) say(`${node} on timeline ${timeline} from ${seconds(from)}`)
+  return reigns.length === 1 ? 0 : 1
 }
 
 /** ttl has to be at least loop_wait + 2 * retry_timeout. */
