@@ -2,7 +2,10 @@ import { isNofailover } from '../cluster/tags.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { type Cycle, withBudget } from './world.ts'
 
-/** How long a member may take to say how far it is. */
+/**
+ * How long a member may take to say how far it is; not longer than an answer may take at all. With a short lease the
+ * agent of a frozen leader would else hold up the race for a good part of the outage.
+ */
 const STATUS_MS = 2000
 
 /** Why a member cannot take over, in the words of the log; `null`: it can (spec ha.md 6.4). First match. */
@@ -32,7 +35,9 @@ export function verdictOf(limit: Limitation | null): string {
 /** Asks members how far they are, all at once. */
 export async function askPeers(c: Cycle, members: readonly PeerAddress[]): Promise<readonly PeerStatus[]> {
   if (members.length === 0) return []
-  const answers = await withBudget(c, STATUS_MS, c.signal, (budget) => c.world.peers.statuses(members, budget))
+  const answers = await withBudget(c, Math.min(STATUS_MS, c.settings.retryTimeoutMs), c.signal, (budget) =>
+    c.world.peers.statuses(members, budget),
+  )
   for (const answer of answers) {
     c.world.journal.record({
       kind: 'asked',

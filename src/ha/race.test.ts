@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../cluster/json.ts'
+import { MINIMUM_GUARDED_TIMING } from '../cluster/settings.ts'
 import { Scene } from './testing/scene.ts'
 
 test('6.1 a replica that followed until now waits first when the lock is gone, and races when the time is over', async () => {
@@ -81,4 +82,25 @@ test('6.2 and 14.3 who is not in the failsafe record does not take over by a swi
     assert.equal((await scene(request, all).cycle()).rule, 'promote-by-acquiring')
   }
   assert.equal((await scene({ member: 'a' }, others).cycle()).rule, 'promote-by-acquiring')
+})
+
+test('6.4 a member that does not answer holds up a race for 2 s, or for retry_timeout where that is shorter', async () => {
+  for (const [timing, limitMs] of [
+    [{ ttl: 30, loop_wait: 10, retry_timeout: 10 }, 2000],
+    [{ ttl: 5, loop_wait: 1, retry_timeout: 1 }, 1000],
+  ] as const) {
+    const s = new Scene().config(timing).leader(null)
+    const { peers } = s.ha.world
+    const { statuses } = peers
+    let waitedMs = 0
+    Object.assign(s.ha.world, { minimumTiming: MINIMUM_GUARDED_TIMING })
+    Object.assign(peers, {
+      statuses: (...[members, budget]: Parameters<typeof statuses>) => {
+        waitedMs = budget.deadline - s.nowMs
+        return statuses(members, budget)
+      },
+    })
+    assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+    assert.equal(waitedMs, limitMs)
+  }
 })
