@@ -7,10 +7,11 @@ import { Rng } from '../sim/engine/random.ts'
 import type { Mode } from './checker.ts'
 import { Clients } from './clients.ts'
 import { acknowledgedWrites, type Moment } from './history.ts'
+import { delayAnswers } from './late-answers.ts'
 import type { Machine } from './machine.ts'
 import { reignsOf } from './reigns.ts'
 import { createTables } from './tables.ts'
-import { STORES, World } from './world.ts'
+import { World } from './world.ts'
 
 export interface StressOptions {
   readonly lengthMs: number
@@ -47,9 +48,9 @@ export async function runStress(options: StressOptions): Promise<StressResult> {
   const world = await World.create({ ...options, machine: { ...options.machine, disk: 'slow on purpose' } })
   const load: ChildProcess[] = []
   try {
+    for (const server of world.cluster.stores) load.push(await delayAnswers(server, STORE_DELAY_MS))
     await world.cluster.bootstrap(START_LIMIT_MS)
     await createTables(await world.cluster.writable(START_LIMIT_MS))
-    for (const store of STORES) await world.network.slow(store, { kind: 'delay', ms: STORE_DELAY_MS })
     load.push(...startLoad(world.cluster.folder))
     const clients = Clients.start(world.cluster.members, options.mode, new Rng('stress'))
     while (clients.now() < options.lengthMs && !options.signal.aborted) {
