@@ -103,6 +103,7 @@ export class Agent {
       scope,
       version: VERSION,
       configuredTags: () => publishedTags(settings.config.tags),
+      cloneProgress: () => postgres.cloneProgress(),
       logQueue: () => ({ size: log.queueSize(), lost: log.recordsLost() }),
       journal: (sinceMs) => this.#parts.journal.cycles.records(sinceMs),
       requestReload: this.requestReload,

@@ -9,7 +9,7 @@ import { beginRestart, restartObstacle } from '../ha/restart.ts'
 import { switchoverObstacle } from '../ha/switchover-obstacle.ts'
 import { loadView } from '../ha/view-loading.ts'
 import { decided, type Ha, withBudget } from '../ha/world.ts'
-import type { AgentControl, MemberStatus, RestartAnswer, RestartRequest } from '../ports/control.ts'
+import type { AgentControl, CloneProgress, MemberStatus, RestartAnswer, RestartRequest } from '../ports/control.ts'
 import type { Observer } from './observer.ts'
 
 export interface ControlParts {
@@ -20,6 +20,7 @@ export interface ControlParts {
   readonly version: string
   /** As in the local configuration now, filtered for publication. */
   readonly configuredTags: () => Tags
+  readonly cloneProgress: () => CloneProgress | null
   readonly logQueue: () => { readonly size: number; readonly lost: number }
   readonly journal: NonNullable<AgentControl['journal']>
   readonly requestReload: () => void
@@ -80,7 +81,15 @@ export function createControl(parts: ControlParts): AgentControl {
   }
 }
 
-function memberStatus({ ha, loop, scope, version, configuredTags, logQueue }: ControlParts): MemberStatus {
+function memberStatus({
+  ha,
+  loop,
+  scope,
+  version,
+  configuredTags,
+  cloneProgress,
+  logQueue,
+}: ControlParts): MemberStatus {
   const { world, memory, actions } = ha
   const { postgres, clock, fence } = world
   const { store, own, settings } = memory
@@ -107,6 +116,7 @@ function memberStatus({ ha, loop, scope, version, configuredTags, logQueue }: Co
     localTimeline: own.timeline,
     nextRunAt: loop.nextRunAt,
     longAction: actions.name,
+    cloneProgress: cloneProgress(),
     // Looked up in the process table, and only by those who want to know: a health check must not cost a file.
     get postmasterAlive() {
       return postgres.isAlive()

@@ -104,6 +104,7 @@ const WORLDS: Readonly<Record<string, () => FakeAgent>> = {
         scheduledRestart: { schedule: '2030-01-01T00:00:00+00:00', postmaster_start_time: 'x', timeout: 5 },
         failsafeActive: true,
         watchdogFailed: true,
+        cloneProgress: { doneBytes: 4096, totalBytes: 8192 },
         logQueue: { size: 5, lost: 2 },
       }),
       replicaSeen(),

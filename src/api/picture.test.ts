@@ -174,12 +174,14 @@ describe('5.1 presence of keys', () => {
       view: null,
       failsafeActive: true,
       watchdogFailed: true,
+      cloneProgress: { doneBytes: 4096, totalBytes: 8192 },
       pendingRestart: { a: { old_value: '1', new_value: '2' } },
     })
     assert.deepEqual(
       flags.filter((flag) => document(all, NOT_ASKED)[flag] === true),
       flags,
     )
+    assert.deepEqual(document(all, NOT_ASKED)['clone'], { done_bytes: 4096, total_bytes: 8192 })
   })
 
   test('empty tags, an unknown identifier and a quiet log are left out', () => {

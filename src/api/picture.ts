@@ -83,8 +83,15 @@ export function statusDocument(picture: Picture): JsonObject {
     patroni: { version: status.version, scope: status.scope, name: status.name },
     ...(status.scheduledRestart ? { scheduled_restart: withoutStartTime(status.scheduledRestart) } : {}),
     ...flag('watchdog_failed', status.watchdogFailed),
+    ...clonePart(status),
     ...logPart(status),
   }
+}
+
+function clonePart({ cloneProgress }: MemberStatus): JsonObject {
+  if (!cloneProgress) return {}
+  const { doneBytes, totalBytes } = cloneProgress
+  return { clone: { done_bytes: doneBytes, ...(totalBytes === null ? {} : { total_bytes: totalBytes }) } }
 }
 
 function serverPart(picture: Picture, observation: Observation): JsonObject {

@@ -34,6 +34,7 @@ const CHANGES: readonly Partial<MemberStatus>[] = [
   { scheduledRestart: null },
   { failsafeActive: true },
   { watchdogFailed: true },
+  { cloneProgress: { doneBytes: 1, totalBytes: null } },
   { systemIdentifier: null },
   { serverVersion: 170000 },
   { localTimeline: timeline(9) },

@@ -27,6 +27,7 @@ const IS_SHOWN: Readonly<Record<keyof MemberStatus, boolean>> = {
   longAction: false,
   postmasterAlive: false,
   failsafeTopology: false,
+  cloneProgress: true,
   logQueue: true,
 }
 const SHOWN = (Object.keys(IS_SHOWN) as (keyof MemberStatus)[]).filter((key) => IS_SHOWN[key])
@@ -64,6 +65,7 @@ const IS_SMALL: ReadonlySet<keyof MemberStatus> = new Set([
   'effectiveTags',
   'pendingRestart',
   'scheduledRestart',
+  'cloneProgress',
   'logQueue',
 ])
 

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, parseJson } from '../cluster/json.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../cluster/json.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { isTruthy, textForm } from '../cluster/values.ts'
 import { callMember, QUICK_MS } from './calls.ts'
@@ -15,8 +15,7 @@ export interface Work {
   finished(name: string): string
   /** By what the member says of itself (`GET /patroni`). */
   isDone(name: string, status: JsonObject): boolean
-  /** `null`: as long as it takes, while the member answers. */
-  readonly limitMs: number | null
+  readonly limitMs: number
 }
 
 const POLL_MS = 2000
@@ -58,8 +57,9 @@ export async function follow(session: Session, members: readonly Target[], work:
     }
     open = left
     const elapsed = elapsedMs(began, clock.now())
-    if (open.length > 0) line.show(`${details.join('; ')} (${Math.round(elapsed / 1000)} s)`)
-    if (open.length > 0 && work.limitMs !== null && elapsed >= work.limitMs) {
+    if (open.length > 0)
+      line.show(`${details.join('; ')} (${Math.round(elapsed / 1000)} s of at most ${work.limitMs / 1000} s)`)
+    if (open.length > 0 && elapsed >= work.limitMs) {
       line.clear()
       giveUp(`Not finished after ${work.limitMs / 1000} seconds: ${details.join('; ')}. It goes on by itself`)
       return
@@ -86,9 +86,25 @@ async function statusOf(session: Session, target: Target): Promise<JsonObject | 
 }
 
 function describe(status: JsonObject): string {
-  return ['role', 'state', 'replication_state']
-    .flatMap((key) => (isTruthy(status[key]) ? [textForm(status[key])] : []))
-    .join(', ')
+  const words = ['role', 'state', 'replication_state'].flatMap((key) =>
+    isTruthy(status[key]) ? [textForm(status[key])] : [],
+  )
+  return [...words, ...copied(status['clone'])].join(', ')
+}
+
+/** Of a base backup under way: `1.2 GB of 4.8 GB (25%)`. */
+function copied(clone: Json | undefined): readonly string[] {
+  if (!isObject(clone) || typeof clone['done_bytes'] !== 'number') return []
+  const { done_bytes: done, total_bytes: total } = clone
+  if (typeof total !== 'number' || total === 0) return [sizeText(done)]
+  return [`${sizeText(done)} of ${sizeText(total)} (${Math.floor((done / total) * 100)}%)`]
+}
+
+function sizeText(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log(bytes) / Math.log(1024)))
+  const size = bytes / 1024 ** power
+  return `${power === 0 || size >= 100 ? Math.floor(size) : size.toFixed(1)} ${units[power]}`
 }
 
 /** Runs, and as a replica gets WAL. */

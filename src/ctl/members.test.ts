@@ -212,6 +212,45 @@ Reinitialize is completed on: db2
   )
 })
 
+test('8.12 while a member is copied a live line tells how far it is, and until when it is waited for', async () => {
+  const world = testWorld({ orders: ORDERS })
+  world.showsProgress = true
+  let polls = 0
+  world.answer = ({ method }) => {
+    if (method === 'POST') return answered(200, 'reinitialize started')
+    polls += 1
+    const clone = polls === 1 ? { done_bytes: 0 } : { done_bytes: 1_610_612_736, total_bytes: 6_442_450_944 }
+    return answered(200, JSON.stringify({ role: 'replica', state: polls < 4 ? 'creating replica' : 'running', clone }))
+  }
+  const { out, err } = await world.run('reinit', 'orders', 'db2', '--force', '--wait')
+  assert.match(out, /Reinitialize is completed on: db2\n$/)
+  assert.match(err, /db2: replica, creating replica, 0 bytes \(\d+ s of at most 86400 s\)/)
+  assert.match(err, /db2: replica, creating replica, 1\.5 GB of 6\.0 GB \(25%\) \(\d+ s of at most 86400 s\)/)
+})
+
+test('8.12 waiting ends after the time that was given for it, and says that the copy goes on', async () => {
+  const world = testWorld({ orders: ORDERS })
+  world.answer = ({ method }) =>
+    method === 'POST'
+      ? answered(200, 'reinitialize started')
+      : answered(200, JSON.stringify({ state: 'creating replica', clone: { done_bytes: 2048, total_bytes: 4096 } }))
+  const { code, err } = await world.run(
+    '--strict',
+    'reinit',
+    'orders',
+    'db2',
+    '--force',
+    '--wait',
+    '--wait-limit',
+    '20',
+  )
+  assert.match(
+    err,
+    /Not finished after 20 seconds: db2: creating replica, 2\.0 kB of 4\.0 kB \(50%\)\. It goes on by itself\n$/,
+  )
+  assert.equal(code, 3)
+})
+
 test('8.12 waiting ends when a member stays silent', async () => {
   const world = testWorld({ orders: ORDERS })
   world.answer = ({ method }) => (method === 'POST' ? answered(200, '') : { kind: 'not sent', reason: 'gone' })

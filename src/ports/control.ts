@@ -12,6 +12,13 @@ import type { Dcs } from './dcs.ts'
 import type { CycleRecord } from './journal.ts'
 import type { ObservationOutcome } from './postgres.ts'
 
+/** How far a base backup is. */
+export interface CloneProgress {
+  readonly doneBytes: number
+  /** An estimate; `null`: not known. */
+  readonly totalBytes: number | null
+}
+
 /** The state of this member as its REST server tells it. Every field is memory; reading it never waits. */
 export interface MemberStatus {
   readonly name: string
@@ -49,6 +56,8 @@ export interface MemberStatus {
   readonly postmasterAlive?: boolean
   /** The `failsafe` key as last read, kept while the store is away; where it is not said, that of `view`. */
   readonly failsafeTopology?: Json | null
+  /** Of a base backup under way; missing or `null`: none is. */
+  readonly cloneProgress?: CloneProgress | null
   /** Records that wait to be written to the log, and those that had to be dropped. */
   readonly logQueue?: { readonly size: number; readonly lost: number }
 }

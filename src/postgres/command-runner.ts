@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { later } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { childEnvironment } from './environment.ts'
@@ -32,14 +33,15 @@ async function run(
   try {
     child = spawn(program, args, {
       env: childEnvironment(process.env, options.env),
-      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', output, output],
+      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', output, options.onErrorLine ? 'pipe' : output],
     })
   } catch (error) {
     // Arguments that no process can be given, such as text with a zero byte.
     return { code: null, stdout: '', stderr: (error as Error).message, failure: 'not-started' }
   }
   const stdout = collect(child.stdout)
-  const stderr = collect(child.stderr)
+  const { onErrorLine } = options
+  const stderr = onErrorLine ? followLines(child.stderr, onErrorLine) : collect(child.stderr)
   child.stdin?.on('error', () => {}) // It ended without reading all of it: its exit code tells the story.
   child.stdin?.end(options.stdin)
 
@@ -86,6 +88,19 @@ async function terminate(child: ChildProcess, clock: Clock, table: ProcessTable,
 interface Collected {
   text(): string
   readonly done: Promise<void>
+}
+
+/** Lines are handed over as they come; nothing is collected. */
+function followLines(stream: NodeJS.ReadableStream | null, take: (line: string) => boolean): Collected {
+  if (!stream) return { text: () => '', done: Promise.resolve() }
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
+  lines.on('line', (line) => {
+    if (!take(line)) process.stderr.write(`${line}\n`)
+  })
+  return {
+    text: () => '',
+    done: new Promise((resolve) => lines.once('close', resolve)),
+  }
 }
 
 function collect(stream: NodeJS.ReadableStream | null): Collected {

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly stdin?: string
   /** Passed through to the agent's own output instead of being collected: long-running tools. */
   readonly inheritOutput?: boolean
+  /** Given each line of its standard error; what it does not take (`false`) is passed through. */
+  readonly onErrorLine?: (line: string) => boolean
   /** SIGTERM at abort, SIGKILL to the whole tree after 10 s. */
   readonly signal: AbortSignal
 }

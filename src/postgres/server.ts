@@ -4,6 +4,7 @@ import { isSystemIdentifier } from '../cluster/view.ts'
 import { forRole } from '../config/for-role.ts'
 import type { Config } from '../config/types.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { CloneProgress } from '../ports/control.ts'
 import type { Log } from '../ports/log.ts'
 import type { Postgres } from '../ports/postgres.ts'
 import { moveDataDirectoryAside } from './clone/remove-data-directory.ts'
@@ -29,6 +30,8 @@ export interface PostgresAdapter extends Postgres {
   reconfigure(config: Config, options: { readonly sighup: boolean }, signal: AbortSignal): Promise<void>
   /** `host:port` where others reach this server if nothing is configured. */
   localAddress(): string
+  /** Of the base backup under way; `null`: none is. */
+  cloneProgress(): CloneProgress | null
   /** The process that a fence has to know. */
   postmaster(): ProcessIdentity | null
   /** Ends the watch and drops the connections. The server runs on. */
@@ -211,6 +214,7 @@ export async function createPostgres(
       config = next
       await configuration.apply({ force: sighup }, signal)
     },
+    cloneProgress: () => clone.progress,
     localAddress() {
       const { host, port } = server.address.tcp
       return `${host.includes(':') ? `[${host}]` : host}:${port}`

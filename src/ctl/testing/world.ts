@@ -32,6 +32,8 @@ export interface TestWorld {
   env: Record<string, string>
   files: Record<string, string>
   interactive: boolean
+  /** Whether live lines are shown, on standard error. */
+  showsProgress: boolean
   /** What the editor makes of the file. */
   edit: (text: string) => { readonly code: number; readonly text: string }
   /** Called before each wait, with the milliseconds waited so far. */
@@ -75,6 +77,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
     env: { PATRONI_SCOPE: 'orders', PATRONI_ETCD3_HOST: '127.0.0.1:2379' },
     files: {},
     interactive: false,
+    showsProgress: false,
     edit: () => ({ code: 0, text: '' }),
     onWait: () => {},
     onWrite: () => {},
@@ -110,7 +113,7 @@ export function testWorld(clusters: Readonly<Record<string, Keys>>): TestWorld {
     signal: new AbortController().signal,
     terminal: {
       isInteractive: test.interactive,
-      showsProgress: false,
+      showsProgress: test.showsProgress,
       write: (text) => {
         out += text
       },

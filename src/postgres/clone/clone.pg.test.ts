@@ -6,6 +6,7 @@ import type { TestMember } from '../../../test/support/member.ts'
 import { follow, Herd } from '../../../test/support/pair.ts'
 import { leaveRoot, postgresBinDir } from '../../../test/support/postgres.ts'
 import { recordedLog } from '../../../test/support/server.ts'
+import type { CloneProgress } from '../../ports/control.ts'
 import { exists } from '../files.ts'
 import { moveDataDirectoryAside, removeDataDirectory } from './remove-data-directory.ts'
 
@@ -65,6 +66,25 @@ exec ${await postgresBinDir()}/pg_basebackup -D "$D" -d "$C" -c fast --no-sync`,
   assert.equal(member.tools.memory.state, 'stopped')
   assert.ok(!(await exists(noteOf(member))))
   await follow(member, source)
+})
+
+test('5.3 while a base backup runs it tells how many bytes of how many it has', async () => {
+  const member = await herd.member('node-6', { postgresql: { basebackup: [{ 'max-rate': '8M' }] } })
+  const seen: CloneProgress[] = []
+  const end = new AbortController()
+  const looking = (async () => {
+    while (!end.signal.aborted) {
+      if (member.clone.progress) seen.push(member.clone.progress)
+      await new Promise((r) => setTimeout(r, 50))
+    }
+  })()
+  assert.ok(await member.clone.clone({ source: source.upstream }, never), member.log.lines.join('\n'))
+  end.abort()
+  await looking
+  assert.equal(member.clone.progress, null)
+  const totals = new Set(seen.map(({ totalBytes }) => totalBytes))
+  assert.ok((seen.at(-1)?.totalBytes ?? 0) > 1_000_000, [...totals].join(' '))
+  assert.ok(seen.some(({ doneBytes, totalBytes }) => doneBytes > 0 && totalBytes !== null && doneBytes < totalBytes))
 })
 
 test('5.2 without a source only methods that need none are run; a failed one leaves nothing, unless it keeps data', async () => {

@@ -2,6 +2,7 @@ import type { ClusterSettings } from '../../cluster/settings.ts'
 import { textForm } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { CloneProgress } from '../../ports/control.ts'
 import type { Log } from '../../ports/log.ts'
 import type { CloneRequest } from '../../ports/postgres.ts'
 import { commandWords } from '../command-words.ts'
@@ -21,6 +22,7 @@ import {
   methodSection,
   needsNoSource,
 } from './methods.ts'
+import { BackupProgress } from './progress.ts'
 import { removeDataDirectory } from './remove-data-directory.ts'
 
 export interface CloneDependencies {
@@ -41,6 +43,8 @@ export interface CloneDependencies {
 export interface Clone {
   canCloneWithoutSource(settings: ClusterSettings): boolean
   clone(request: CloneRequest, signal: AbortSignal): Promise<boolean>
+  /** Of the base backup under way; `null`: none is. */
+  readonly progress: CloneProgress | null
 }
 
 const RETRY_AFTER_MS = 5000
@@ -54,6 +58,7 @@ interface Access {
 
 export function createClone(deps: CloneDependencies): Clone {
   const { memory, log, runner, binaries, clock } = deps
+  const progress = new BackupProgress(clock, log)
 
   async function emptyDataDirectory(config: Config): Promise<void> {
     const { dataDir } = config.postgresql
@@ -75,11 +80,16 @@ export function createClone(deps: CloneDependencies): Clone {
       '-X',
       'stream',
       `--dbname=${access.conninfo}`,
+      '--progress',
       ...args,
     ]
     for (const attempt of [1, 2]) {
       await emptyDataDirectory(config)
-      const { code, failure } = await runner.run(argv, { env: access.env, inheritOutput: true, signal })
+      progress.begin()
+      const onErrorLine = (line: string): boolean => progress.read(line)
+      const { code, failure } = await runner
+        .run(argv, { env: access.env, inheritOutput: true, onErrorLine, signal })
+        .finally(() => progress.end())
       if (code === 0) return true
       log.error(`Error when fetching backup: pg_basebackup ${failure ?? `exited with code=${code}`}`)
       if (signal.aborted) break
@@ -159,7 +169,13 @@ export function createClone(deps: CloneDependencies): Clone {
     }
   }
 
-  return { clone, canCloneWithoutSource: (settings) => canCloneWithoutSource(deps.config(), settings) }
+  return {
+    clone,
+    canCloneWithoutSource: (settings) => canCloneWithoutSource(deps.config(), settings),
+    get progress() {
+      return progress.current
+    },
+  }
 
   /** For tools of any version: nothing that an older libpq would not know. */
   function conninfoWithoutPassword(keywords: ConnectionKeywords, config: Config): string {
