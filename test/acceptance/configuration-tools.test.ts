@@ -10,7 +10,6 @@ import { giveTo, serverUser } from '../../lab/server-user.ts'
 import { until } from '../../lab/wait.ts'
 import type { JsonObject } from '../../src/cluster/json.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
-import { testStore } from '../support/store.ts'
 import { story, withLogs } from '../support/story.ts'
 
 const TIMING = { ttl: 20, loopWait: 2, retryTimeout: 3 }
@@ -25,8 +24,6 @@ const told = (title: string, tell: (cluster: Cluster) => Promise<void>): void =>
 before(async () => {
   cluster = await Cluster.create({
     checkout: process.cwd(),
-    store: testStore(),
-    storeOutages: true,
     scope: 'adopted',
     members: ['n1'],
     timing: TIMING,

@@ -6,24 +6,36 @@ import type { Log } from '../../ports/log.ts'
 const AGAIN_AFTER_MS = 60_000
 const SUBJECTS_MAX = 200
 
+interface Told {
+  readonly text: string
+  readonly at: Instant
+  readonly isLoud: boolean
+  /** When the trouble began, whatever was said of it since. */
+  readonly since: Instant
+}
+
 /** Tells of a trouble when it begins and once a minute while it lasts, not each time that it is met. */
 export class Complaints {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'now'>
   readonly #log: Log
-  readonly #told = new Map<string, { readonly text: string; readonly at: Instant }>()
+  readonly #told = new Map<string, Told>()
 
-  constructor(clock: Clock, log: Log) {
+  constructor(clock: Pick<Clock, 'now'>, log: Log) {
     this.#clock = clock
     this.#log = log
   }
 
-  note(subject: string, text: string): void {
+  /** @param patienceMs a trouble that has not lasted so long is told, but no warning */
+  note(subject: string, text: string, patienceMs = 0): void {
     const now = this.#clock.now()
     const last = this.#told.get(subject)
-    if (last && last.text === text && elapsedMs(last.at, now) < AGAIN_AFTER_MS) return
+    const since = last?.since ?? now
+    const isLoud = elapsedMs(since, now) >= patienceMs
+    if (last && last.text === text && last.isLoud === isLoud && elapsedMs(last.at, now) < AGAIN_AFTER_MS) return
     if (this.#told.size >= SUBJECTS_MAX) this.#told.clear()
-    this.#told.set(subject, { text, at: now })
-    this.#log.warning(text)
+    this.#told.set(subject, { text, at: now, isLoud, since })
+    if (isLoud) this.#log.warning(text)
+    else this.#log.info(text)
   }
 
   over(subject: string, text: string): void {

@@ -32,6 +32,8 @@ export type CallOutcome =
 /** Connections that others have opened, at most; and such that have not shown who they are, for how long. */
 const INCOMING_MAX = 256
 const GREETING_MS = 5000
+/** Members that start one after the other, or again, are away for a while: no reason to warn. */
+const ABSENCE_MS = 10_000
 
 /** All connections of one member, or of one client: one outgoing to each address, and what comes in. */
 export class Mesh {
@@ -139,7 +141,8 @@ export class Mesh {
       onText: (link, text) => this.#onText(link, text),
       onLost: (link, reason) => {
         this.#forget(link, reason)
-        if (!this.#isClosed) this.#complaints.note(address, `raft: no connection to ${address}: ${reason}`)
+        if (!this.#isClosed)
+          this.#complaints.note(address, `raft: no connection to ${address}: ${reason}`, ABSENCE_MS)
         onLost(address)
       },
       onReady: () => this.#complaints.over(address, `raft: connected to ${address}`),
