@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
+import { timeline } from '../cluster/timeline.ts'
 import { receiveFailsafe } from './failsafe.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -150,6 +151,15 @@ test('3.12 after a good cycle the member key shows what is now', async () => {
   s.server.lsn = 4711
   await s.cycle()
   assert.match(s.keys.get('members/a') ?? '', /"xlog_location":4711/)
+})
+
+test('6.4 the timeline on which a member was a replica is forgotten when it is primary, also while the store is away', async () => {
+  const s = new Scene().primary()
+  s.ha.memory.own.timeline = timeline(2)
+  s.server.timeline = 3
+  s.answers.load = 'unknown'
+  await s.cycle()
+  assert.notEqual(s.ha.memory.own.timeline, 2)
 })
 
 test('7.2, postgres 6.6 after a promotion one checkpoint is made, and others are told to wait for it', async () => {

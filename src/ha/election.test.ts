@@ -93,6 +93,15 @@ const QUORUM: readonly (readonly [title: string, name: string, answers: readonly
   ['the leader of the sync key, back and alone', 'a', [gone('b'), gone('c')], true],
 ]
 
+test('6.3 a member that is further, on a timeline that is said to have ended, neither blocks nor gives a vote', () => {
+  const sync = quorum('a', ['b', 'c'], 1)
+  const own = { ...OWN, timeline: timeline(2), quorum: sync, syncLeader: 'a' }
+  assert.equal(countVotes(own, [gone('a'), standby('c', 101)]).won, false)
+  assert.equal(countVotes(own, [gone('a'), standby('c', 100)]).won, true)
+  assert.equal(countVotes(own, [standby('a', 101), standby('c', 100)]).won, true)
+  assert.equal(countVotes({ ...own, quorum: quorum('a', [], 0) }, [standby('a', 101)]).won, false, 'an outsider')
+})
+
 for (const [title, name, answers, won] of QUORUM) {
   test(`6.3 quorum of two out of a; b, c, d: ${title}: ${won ? 'race' : 'stand back'}`, () => {
     const sync = quorum('a', ['b', 'c', 'd'], 2)

@@ -65,6 +65,8 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
         `${peer.name} has equally tolerable WAL position and priority ${priority}, while this node has priority ${own.priority}`,
       )
     }
+    // Behind by its timeline alone: what it says it has beyond us may be leftovers, and may be somebody's commits.
+    if (peer.lsn > own.lsn) continue
     if (own.quorum && isSyncMember(own.quorum, peer.name)) {
       notes.push({ level: 'info', text: `Got quorum vote from ${peer.name}` })
       votes += 1

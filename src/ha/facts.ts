@@ -1,6 +1,7 @@
 import { isStarting } from '../cluster/instance.ts'
 import { type Lsn, maxLsn } from '../cluster/lsn.ts'
 import type { Observation } from '../ports/postgres.ts'
+import type { OwnPosition } from './memory.ts'
 import type { Cycle } from './world.ts'
 
 /** Looks into the running server, once per cycle, and remembers how far it is. `null`: it cannot be asked now. */
@@ -14,7 +15,18 @@ export async function observation(c: Cycle): Promise<Observation | null> {
 /** Every cycle knows how far the WAL was in the one before: in a race it shows whether WAL still comes in. */
 function remembered(c: Cycle, seen: Observation): Observation {
   c.memory.own.lsn = walPosition(seen)
+  correctTimeline(c.memory.own, seen)
   return seen
+}
+
+/**
+ * The timeline that others are told while this is a replica is remembered, and a promotion, its own or its leader's,
+ * changes it: each look corrects it, also while the store is away. Who tells an older one than it is on gives its vote
+ * to somebody who lacks its commits.
+ */
+export function correctTimeline(own: OwnPosition, seen: Observation): void {
+  if (!seen.inRecovery) own.timeline = null
+  else if (seen.walReceiver?.timeline) own.timeline = seen.walReceiver.timeline
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Tags } from '../cluster/tags.ts'
 import type { StoreOutcome } from '../ports/dcs.ts'
 import type { Observation } from '../ports/postgres.ts'
+import { correctTimeline } from './facts.ts'
 import { isLeader } from './lease.ts'
 import { type Ha, inStore } from './world.ts'
 
@@ -47,6 +48,7 @@ export async function memberData(ha: Ha, signal: AbortSignal): Promise<JsonObjec
 
 async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promise<JsonObject> {
   const { own } = ha.memory
+  correctTimeline(own, seen)
   if (!seen.inRecovery)
     return { xlog_location: seen.primaryLsn, ...(seen.timeline > 0 ? { timeline: seen.timeline } : {}) }
   const reached = Math.max(seen.receivedLsn, seen.replayedLsn)
@@ -63,10 +65,7 @@ async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promis
 /** A replica's timeline: free where its WAL receiver tells it, else asked for only when it differs from the leader's. */
 async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
   const { own } = ha.memory
-  if (seen.walReceiver?.timeline) {
-    own.timeline = seen.walReceiver.timeline
-    return
-  }
+  if (seen.walReceiver?.timeline) return
   if (own.timeline !== null && own.timeline === own.leaderTimeline) return
   own.timeline = (await ha.world.postgres.identifyTimeline(signal)) ?? own.timeline
 }
