@@ -14,6 +14,16 @@ export class Timelines {
     this.#exemptions = exemptions
   }
 
+  /**
+   * The cluster is whole again after somebody took it back to an older state: timelines begun since then are nobody's
+   * any more, and their numbers are free.
+   */
+  settle(tip: Branch): void {
+    const kept = new Set<Branch>()
+    for (let at: Branch | null = tip; at !== null; at = at.parent) kept.add(at)
+    for (const [key, branch] of this.#used) if (!kept.has(branch)) this.#used.delete(key)
+  }
+
   created(branch: Branch): void {
     this.promotions++
     const key = `${branch.systemIdentifier}/${branch.timeline}`

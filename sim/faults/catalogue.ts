@@ -1,4 +1,5 @@
 import type { Fault, FaultKind } from './fault.ts'
+import * as local from './local.ts'
 import * as operator from './operator.ts'
 import * as processes from './processes.ts'
 import * as store from './store.ts'
@@ -39,4 +40,12 @@ export const CATALOGUE: Readonly<Record<FaultKind, Fault>> = {
   paused: operator.paused,
   'bulk load': operator.bulkLoad,
   'standby cluster promoted': operator.standbyClusterPromoted,
+  'becomes a standby cluster': operator.becomesStandbyCluster,
+  'restart scheduled': operator.restartScheduled,
+  'system identifier overwritten': operator.systemIdentifierOverwritten,
+  'data lost': local.dataLost,
+  'data away': local.dataAway,
+  'pre-promote script slow': local.prePromoteSlow,
+  'pre-promote script fails': local.prePromoteFails,
+  'guard broken': local.guardBroken,
 }

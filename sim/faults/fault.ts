@@ -38,6 +38,14 @@ export const FAULTS = [
   'paused',
   'bulk load',
   'standby cluster promoted',
+  'becomes a standby cluster',
+  'restart scheduled',
+  'system identifier overwritten',
+  'data lost',
+  'data away',
+  'pre-promote script slow',
+  'pre-promote script fails',
+  'guard broken',
 ] as const
 export type FaultKind = (typeof FAULTS)[number]
 

@@ -4,6 +4,7 @@ import { KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { reinitialize } from '../../src/ha/reinitialize.ts'
 import { beginRestart } from '../../src/ha/restart.ts'
 import type { Host } from '../world/host.ts'
+import { openRemoteCopy, REMOTE } from '../world/remote.ts'
 import type { World } from '../world/world.ts'
 import { type Fault, primaryOf, victim } from './fault.ts'
 
@@ -93,6 +94,49 @@ function setPause(world: World, on: boolean): void {
 
 function writeConfig(world: World, document: JsonObject): void {
   world.store.tree.put(KEYS.config, printJson(document), null, null)
+}
+
+/** Another site becomes the primary one: this cluster copies from there. */
+export const becomesStandbyCluster: Fault = ({ world }) => {
+  const source = primaryOf(world)
+  const { config } = viewFromKeys(world.store.tree.keys)
+  if (world.remote || !source?.server.files || !config?.valid) return undefined
+  world.trace.add('store', '!!! another site took over, this is a standby cluster now')
+  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories'])
+  world.remote = openRemoteCopy(world.around, source.server.files)
+  writeConfig(world, { ...config.document, standby_cluster: { host: REMOTE, port: 5432 } })
+  return undefined
+}
+
+export const restartScheduled: Fault = (scene) => {
+  const host = victim(scene)
+  const { agent } = host
+  if (!agent || agent.ha.memory.restart.scheduled) return undefined
+  scene.world.trace.add(host.name, '!!! restart scheduled')
+  agent.ha.memory.restart.scheduled = {
+    at: new Date(host.clock.wallMs() + scene.rng.between(0, 30_000)).toISOString(),
+    request: {},
+    role: null,
+    postgresVersion: null,
+    restartPending: false,
+    timeoutMs: null,
+    postmasterStartTime: host.server.postmaster?.startTime ?? null,
+  }
+  return undefined
+}
+
+/** Somebody puts the identifier of another cluster into the store, and takes it back. */
+export const systemIdentifierOverwritten: Fault = ({ world }) => {
+  const { tree } = world.store
+  const before = tree.keys.get(KEYS.initialize)
+  if (!before) return undefined
+  world.trace.add('store', '!!! another system identifier')
+  world.handsIn(['lost rows'])
+  tree.put(KEYS.initialize, '7999999999999999999', null, null)
+  return () => {
+    world.trace.add('store', '!!! the system identifier is back')
+    tree.put(KEYS.initialize, before.text, null, null)
+  }
 }
 
 /** The site that was copied is lost; an operator makes the copy a cluster of its own. */

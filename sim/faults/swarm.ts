@@ -28,6 +28,10 @@ const SELDOM: ReadonlySet<FaultKind> = new Set([
   'paused',
   'manual failover',
   'standby cluster promoted',
+  'becomes a standby cluster',
+  'system identifier overwritten',
+  'data lost',
+  'guard broken',
 ])
 
 /** Each seed turns some kinds of faults off altogether: many bugs show only where others do not hide them. */
@@ -49,6 +53,7 @@ export function swarm(rng: Rng, seed: string, given: Pick<WorldOptions, 'traceLi
         watchDelayMs: rng.pick([1, 5, 50, 500]),
         usualDelayMs: rng.pick([0, 0, 0, 0, 20, 200]),
       },
+      rewind: rng.chance(0.85),
       tempo: USUAL_TEMPO,
       fence: true,
       writeEveryMs: rng.between(200, 2000),
@@ -119,7 +124,7 @@ export function planFaults(
 }
 
 /** What the seed drew, in words: so that it can be seen what was run how often. */
-export function traitsOf({ members, dynamicConfig, standby, store, tags }: WorldOptions): string[] {
+export function traitsOf({ members, dynamicConfig, rewind, standby, store, tags }: WorldOptions): string[] {
   const mode = dynamicConfig['synchronous_mode'] ?? false
   const replication = mode === false ? 'asynchronous' : mode === 'quorum' ? 'quorum' : 'synchronous'
   return [
@@ -132,6 +137,7 @@ export function traitsOf({ members, dynamicConfig, standby, store, tags }: World
     ...(dynamicConfig['check_timeline'] ? ['check_timeline'] : []),
     ...(dynamicConfig['primary_race_backoff'] ? ['primary_race_backoff'] : []),
     ...(dynamicConfig['primary_start_timeout'] === 0 ? ['primary_start_timeout 0'] : []),
+    ...(rewind === false ? ['no pg_rewind'] : []),
     ...(store.usualDelayMs ? [`store: ${store.usualDelayMs} ms for every answer`] : []),
     `store: sessions ${store.sessions}`,
     ...Object.values(tags).flatMap((one) => Object.keys(one).map((tag) => `tag: ${tag}`)),

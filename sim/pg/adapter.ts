@@ -107,8 +107,9 @@ export class SimPostgres extends ServerFacts implements Postgres {
   }
 
   async prePromote(signal: AbortSignal): Promise<boolean> {
-    await pause(this.local, 1, signal)
-    return true
+    const { ms, passes } = this.local.server.prePromote
+    await pause(this.local, ms, signal)
+    return passes
   }
 
   fireCallback(_name: CallbackName, _role: Role): void {

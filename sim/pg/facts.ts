@@ -33,7 +33,6 @@ export class ServerFacts {
   stateSince: Instant
   callbackAttempted = false
   readonly serverVersion = 150004
-  readonly useRewind = true
   readonly removeOnRewindFailure = true
   readonly removeOnDivergedTimelines = true
   readonly pendingRestart = {}
@@ -57,6 +56,10 @@ export class ServerFacts {
       if (lives && !alive) local.process.deliver(() => this.#ended())
       lives = alive
     })
+  }
+
+  get useRewind(): boolean {
+    return this.local.server.canRewind
   }
 
   close(): void {
@@ -107,7 +110,9 @@ export class ServerFacts {
   }
 
   async dataDirectory(): Promise<DataDirectory> {
-    return this.local.server.files === null ? { kind: 'empty' } : { kind: 'present' }
+    const { files, unmounted } = this.local.server
+    if (unmounted) return { kind: 'inaccessible', reason: 'no such file or directory' }
+    return files === null ? { kind: 'empty' } : { kind: 'present' }
   }
 
   controlData(signal: AbortSignal): Promise<ControlData | null> {
@@ -156,7 +161,7 @@ export class ServerFacts {
   }
 
   async canRewind(): Promise<boolean> {
-    return true
+    return this.local.server.canRewind
   }
 
   async localPosition(signal: AbortSignal): Promise<LocalPosition | null> {

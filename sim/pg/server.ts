@@ -11,6 +11,12 @@ export class PgServer {
   postmaster: Postmaster | null = null
   /** Fault: promotions never come to an end. */
   promotionHangs = false
+  /** Fault: the pre_promote script takes so long, and says this. */
+  prePromote = { ms: 1, passes: true }
+  /** pg_rewind cannot be used: a copy takes its place. */
+  canRewind = true
+  /** Fault: the disk of the data directory is gone for a while; what is on it. */
+  unmounted: { readonly files: DataFiles | null } | null = null
   /** Fault: replay lags behind by so much. */
   replayDelayMs = 0
   readonly around: PgSurroundings

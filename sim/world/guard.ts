@@ -17,6 +17,7 @@ export class LeaseGuard {
   readonly #clock: HostClock
   readonly #server: PgServer
   #timer: Timer | null = null
+  #isBroken = false
   /** How often it struck. */
   strikes = 0
 
@@ -30,8 +31,20 @@ export class LeaseGuard {
     return this.#timer !== null
   }
 
-  arm(leaseEnd: Instant): void {
+  /** It ends and cannot be started again: whoever relies on it has to know. */
+  break(): void {
+    this.#isBroken = true
     this.disarm()
+  }
+
+  repair(): void {
+    this.#isBroken = false
+  }
+
+  /** @returns false when it cannot be had */
+  arm(leaseEnd: Instant): boolean {
+    this.disarm()
+    if (this.#isBroken) return false
     const timer = this.process.after(Math.max(0, this.#clock.msUntil(leaseEnd) - MARGIN_MS), () => {
       if (this.#timer !== timer) return
       this.#timer = null
@@ -39,6 +52,7 @@ export class LeaseGuard {
       this.#server.kill()
     })
     this.#timer = timer
+    return true
   }
 
   disarm(): void {
@@ -61,8 +75,7 @@ export class SimFence implements Fence {
   }
 
   activate(leaseEnd: Instant): Promise<boolean> {
-    this.#guard.arm(leaseEnd)
-    return Promise.resolve(true)
+    return Promise.resolve(this.#guard.arm(leaseEnd))
   }
 
   keepAlive(leaseEnd: Instant): Promise<void> {

@@ -17,6 +17,8 @@ export interface WorldOptions {
   /** It is a standby cluster: `REMOTE` is the primary that it copies. */
   readonly standby?: boolean
   readonly tempo: PgTempo
+  /** Whether the servers can be rewound. */
+  readonly rewind?: boolean
   /** The lease guard is on. */
   readonly fence: boolean
   /** Between two rows of a client on one server. */

@@ -1,5 +1,5 @@
 import { timeline } from '../../src/cluster/timeline.ts'
-import { newDataFiles } from '../pg/data.ts'
+import { type DataFiles, newDataFiles } from '../pg/data.ts'
 import { PgServer } from '../pg/server.ts'
 import type { PgSurroundings } from '../pg/surroundings.ts'
 import { FIRST_LSN } from '../pg/wal.ts'
@@ -19,6 +19,25 @@ export function startRemotePrimary(around: PgSurroundings): PgServer {
     createdAt: around.scheduler.now,
   }
   around.observer.branchCreated(branch, 'bootstrap')
+  server.files = newDataFiles(branch)
+  server.launch()
+  return server
+}
+
+/** A copy of this server is promoted outside: from here on it goes its own way. */
+export function openRemoteCopy(around: PgSurroundings, files: DataFiles): PgServer {
+  const { position } = files
+  const server = new PgServer(REMOTE, around)
+  const branch = {
+    systemIdentifier: files.systemIdentifier,
+    timeline: timeline(Math.max(files.newestTimeline, position.branch.timeline) + 1),
+    owner: REMOTE,
+    parent: position.branch,
+    forkLsn: position.lsn,
+    end: position.lsn,
+    createdAt: around.scheduler.now,
+  }
+  around.observer.branchCreated(branch, 'promotion')
   server.files = newDataFiles(branch)
   server.launch()
   return server

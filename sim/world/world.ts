@@ -82,6 +82,7 @@ export class World {
     }
     for (const name of options.members)
       this.hosts.set(name, new Host(name, this.around, this.rng.fork(`host/${name}`), options.tags[name] ?? {}))
+    for (const server of servers.values()) server.canRewind = options.rewind ?? true
     this.network.onHeal(() => {
       for (const server of servers.values()) server.postmaster?.ship()
     })
@@ -155,6 +156,7 @@ export class World {
   wholeAgain(): void {
     const [primary] = this.singleWriter.writers()
     if (primary) this.durability.settle(primary)
+    if (primary?.files && this.exemptions.allows('timeline twice')) this.timelines.settle(primary.files.position.branch)
     this.exemptions.end()
   }
 
