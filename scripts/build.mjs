@@ -99,13 +99,17 @@ const types = spawnSync(
   ],
   { encoding: 'utf8' },
 )
-const declared = join(root, '.build/types/src/client/client.d.ts')
-if (existsSync(declared))
-  writeAtomically(
-    join(root, 'dist/client.d.mts'),
-    readFileSync(declared, 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),
-  )
+const declared = ['client', 'rest-types'].map((name) => join(root, `.build/types/src/client/${name}.d.ts`))
+if (declared.every((path) => existsSync(path)))
+  writeAtomically(join(root, 'dist/client.d.mts'), declared.map(declarations).join('\n'))
 else {
   process.stderr.write(`build: no types of the client library: ${types.stdout}${types.stderr}\n`)
   process.exitCode = 1
+}
+
+/** All in one file: what comes from the other one is left out. */
+function declarations(path) {
+  return readFileSync(path, 'utf8')
+    .replace(/^\/\/# sourceMappingURL.*$/m, '')
+    .replace(/^(?:import|export) type [^]*? from '\.\/rest-types[^\n]*\n/gm, '')
 }

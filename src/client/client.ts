@@ -1,5 +1,17 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import type {
+  ClusterTopology,
+  DynamicConfig,
+  DynamicConfigPatch,
+  FailoverRequest,
+  History,
+  Journal,
+  MemberStatus,
+  ReinitializeRequest,
+  RestartRequest,
+  SwitchoverRequest,
+} from './rest-types.ts'
 
 /** How to reach one member's REST server, and what it asks for. */
 export interface MatriarchClientOptions {
@@ -27,113 +39,10 @@ export interface CallOptions {
   readonly timeoutMs?: number
 }
 
-export type Role = 'primary' | 'standby_leader' | 'replica' | 'demoted' | 'uninitialized'
-
-/** `GET /patroni`. */
-export interface MemberStatus {
-  readonly state: string
-  readonly role: Role
-  readonly postmaster_start_time?: string
-  readonly server_version?: number
-  readonly timeline?: number
-  readonly xlog?: {
-    readonly location?: number
-    readonly received_location?: number
-    readonly replayed_location?: number
-    readonly replayed_timestamp?: string | null
-    readonly paused?: boolean
-  }
-  readonly replication_state?: string
-  readonly sync_standby?: boolean
-  readonly quorum_standby?: boolean
-  readonly pause?: boolean
-  readonly cluster_unlocked?: boolean
-  readonly pending_restart?: boolean
-  readonly scheduled_restart?: { readonly schedule?: string; readonly [key: string]: unknown }
-  readonly tags?: Readonly<Record<string, unknown>>
-  readonly database_system_identifier?: string
-  readonly dcs_last_seen?: number
-  readonly watchdog_failed?: boolean
-  readonly failsafe_mode_is_active?: boolean
-  readonly patroni: { readonly version: string; readonly scope: string; readonly name: string }
-}
-
-/** One row of `GET /cluster`. */
-export interface ClusterMember {
-  readonly name: string
-  readonly role: 'leader' | 'standby_leader' | 'sync_standby' | 'quorum_standby' | 'replica'
-  readonly state: string
-  readonly api_url?: string
-  readonly host?: string
-  readonly port?: number
-  readonly timeline?: number
-  readonly lag?: number | 'unknown'
-  readonly tags?: Readonly<Record<string, unknown>>
-  readonly pending_restart?: boolean
-}
-
-/** `GET /cluster`. */
-export interface Cluster {
-  readonly members: readonly ClusterMember[]
-  readonly scope: string
-  readonly pause?: boolean
-  readonly scheduled_switchover?: { readonly at: string; readonly from?: string; readonly to?: string }
-}
+export type * from './rest-types.ts'
 
 /** `[timeline, LSN in bytes, reason, time stamp, new leader]`; the last two may be missing. */
-export type HistoryRow = readonly [timeline: number, lsn: number, reason: string, at?: string, leader?: string]
-
-/** `GET /journal`. */
-export interface Journal {
-  readonly name: string
-  readonly scope: string
-  /** Milliseconds since 1970, as all times of a journal. */
-  readonly now: number
-  readonly records: readonly JournalRecord[]
-}
-
-export interface JournalRecord {
-  readonly number: number
-  readonly at: number
-  readonly until: number
-  readonly times: number
-  readonly rule: string
-  readonly text: string
-  readonly tookMs: number
-  readonly entries: readonly {
-    readonly at: number
-    readonly kind: 'saw' | 'asked' | 'considered' | 'decided' | 'did'
-    readonly what: string
-    readonly detail?: unknown
-  }[]
-}
-
-export type DynamicConfiguration = Readonly<Record<string, unknown>>
-
-export interface SwitchoverRequest {
-  readonly leader: string
-  readonly candidate?: string
-  /** ISO 8601 with a zone; without it: now. */
-  readonly scheduled_at?: string
-}
-
-export interface FailoverRequest {
-  readonly candidate: string
-}
-
-export interface RestartRequest {
-  /** ISO 8601 with a zone; without it: now. */
-  readonly schedule?: string
-  readonly role?: 'primary' | 'standby_leader' | 'replica'
-  readonly postgres_version?: string
-  readonly timeout?: number | string
-  readonly restart_pending?: boolean
-}
-
-export interface ReinitializeRequest {
-  readonly force?: boolean
-  'from-leader'?: boolean
-}
+export type HistoryRow = History[number]
 
 /** What the server did with a request that changes something: it says so in words. */
 export interface Answer {
@@ -185,11 +94,11 @@ export class MatriarchClient {
     return this.#read('/patroni', options)
   }
 
-  cluster(options?: CallOptions): Promise<Cluster> {
+  cluster(options?: CallOptions): Promise<ClusterTopology> {
     return this.#read('/cluster', options)
   }
 
-  history(options?: CallOptions): Promise<readonly HistoryRow[]> {
+  history(options?: CallOptions): Promise<History> {
     return this.#read('/history', options)
   }
 
@@ -198,7 +107,7 @@ export class MatriarchClient {
     return this.#read(since ? `/journal?since=${since.getTime()}` : '/journal', options)
   }
 
-  configuration(options?: CallOptions): Promise<DynamicConfiguration> {
+  configuration(options?: CallOptions): Promise<DynamicConfig> {
     return this.#read('/config', options)
   }
 
@@ -213,8 +122,8 @@ export class MatriarchClient {
   }
 
   /** Merges `changes` into the dynamic configuration; a `null` removes a key. @returns all of it */
-  async configure(changes: DynamicConfiguration, options?: CallOptions): Promise<DynamicConfiguration> {
-    return parsed(await this.#ask('PATCH', '/config', changes, options)) as DynamicConfiguration
+  async configure(changes: DynamicConfigPatch, options?: CallOptions): Promise<DynamicConfig> {
+    return parsed(await this.#ask('PATCH', '/config', changes, options)) as DynamicConfig
   }
 
   /** Ends when somebody else leads, or the request was refused. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { clientTypes } from './client-types.ts'
 import { configurationReference } from './configuration-reference.ts'
 
 /** A committed file that is made, wholly or in part, from the sources. */
@@ -12,6 +13,7 @@ interface GeneratedFile {
 const MARK = '<!-- Made from the sources: `npm run generate`. Change src/config/keys/ instead. -->\n'
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: 'src/client/rest-types.ts', make: clientTypes },
   {
     path: 'docs/configuration.md',
     make: (current) => `${current.split(MARK)[0]}${MARK}\n${configurationReference()}`,
