@@ -53,3 +53,15 @@ test('asynchronous replication may lose the last rows before the death of the pr
   assert.ok(!lost(5), 'a row of the new primary')
   assert.ok(!lost(1, 2, 3, 4), 'row 1 was older than the window')
 })
+
+test('what the dying primary acknowledged after the event, until its last process was gone, counts as its tail', () => {
+  const ledger = rows('a1 a2 a3 a4 a5 a6 b7')
+  const death = { node: 'a', at: 45, windowMs: 20 }
+  const without = (...seqs: readonly number[]): boolean => {
+    const present = new Set([1, 2, 3, 4, 5, 6, 7].filter((seq) => !seqs.includes(seq)))
+    return isLostTail(accountFor(ledger, present), ledger, death)
+  }
+  assert.ok(without(5, 6))
+  assert.ok(without(4, 5, 6))
+  assert.ok(!without(4, 5), 'row 6 came later and is there')
+})

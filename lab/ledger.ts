@@ -75,7 +75,8 @@ export function isLostTail(
   death: { readonly node: string; readonly at: number; readonly windowMs: number },
 ): boolean {
   const lost = new Set(account.lost.map((row) => row.seq))
-  const before = rows.filter((row) => row.node === death.node && row.sentAt <= death.at)
-  const tail = before.slice(before.length - lost.size)
+  // Its processes do not all end at the moment of the event.
+  const own = rows.filter((row) => row.node === death.node)
+  const tail = own.slice(own.length - lost.size)
   return tail.every((row) => lost.has(row.seq) && row.at >= death.at - death.windowMs)
 }
