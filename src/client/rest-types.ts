@@ -123,11 +123,11 @@ export interface TopologyMember {
   readonly scheduled_restart?: ScheduledRestart
   readonly tags?: Tags
   readonly receive_lag?: number | 'unknown'
-  readonly receive_lsn?: string | 'unknown'
+  readonly receive_lsn?: string
   readonly replay_lag?: number | 'unknown'
-  readonly replay_lsn?: string | 'unknown'
+  readonly replay_lsn?: string
   readonly lag?: number | 'unknown'
-  readonly lsn?: string | 'unknown'
+  readonly lsn?: string
 }
 
 export interface ClusterTopology {

@@ -42,13 +42,19 @@ function typeOf(schema: Schema, indent: string): string {
   if (schema.$ref !== undefined) return schema.$ref.split('/').at(-1) ?? 'unknown'
   if ('const' in schema) return literal(schema.const)
   if (schema.enum) return union(schema.enum.map(literal), indent)
-  if (schema.oneOf) return schema.oneOf.map((one) => typeOf(one, indent)).join(' | ')
+  if (schema.oneOf) return alternatives(schema.oneOf.map((one) => typeOf(one, indent)))
   const types = [schema.type ?? []].flat()
   if (types.length === 0) return 'unknown'
   return types
     .map((type) => ofType(type, schema, indent))
     .filter(isFirst)
     .join(' | ')
+}
+
+/** Any text is one already. */
+function alternatives(types: readonly string[]): string {
+  const kept = types.includes('string') ? types.filter((type) => !type.startsWith("'")) : types
+  return kept.join(' | ')
 }
 
 const isFirst = (text: string, i: number, all: readonly string[]): boolean => all.indexOf(text) === i
