@@ -38,7 +38,9 @@ const LIMIT_MS = 120_000
 export async function runCampaign(options: CampaignOptions): Promise<readonly BlowResult[]> {
   const world = await World.create(options)
   const results: BlowResult[] = []
+  let keep = true
   try {
+    options.say(`everything is below ${world.cluster.folder}`)
     await world.cluster.bootstrap(LIMIT_MS)
     await createTables(await world.cluster.writable(LIMIT_MS))
     const clients = Clients.start(world.cluster.members, options.mode, new Rng('campaign'))
@@ -54,8 +56,9 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Bl
       )
     }
     await clients.stop()
+    keep = results.some(({ dualMs }) => dualMs > 0)
   } finally {
-    await world.close({ keep: false })
+    await world.close({ keep })
   }
   return results
 }

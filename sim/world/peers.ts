@@ -52,7 +52,8 @@ export class SimPeers implements Peers {
           inRecovery: seen.inRecovery,
           lsn: seen.inRecovery ? maxLsn(seen.receivedLsn, seen.replayedLsn) : ZERO_LSN,
           role: agent.postgres.role,
-          timeline: server.postmaster.files.position.branch.timeline,
+          // As its REST server says it: a replica tells what its agent remembers.
+          timeline: seen.inRecovery ? agent.ha.memory.own.timeline : seen.timeline,
           tags: agent.host.tags,
           watchdogFailed: false,
         })
