@@ -12,8 +12,6 @@ export interface ActionStep {
   readonly tookMs?: number
 }
 
-const NEVER = new AbortController().signal
-
 interface Running {
   readonly name: string
   readonly since: Instant
@@ -90,7 +88,7 @@ export class LongActions {
     const again = this.#failed.name === name
     const pauseMs = again ? Math.min(2 * this.#failed.pauseMs, PAUSE_MAX_MS) : PAUSE_AFTER_FAILURE_MS
     this.#failed = failed ? { name, pauseMs } : { name: '', pauseMs: 0 }
-    if (failed) await this.#clock.sleep(pauseMs, NEVER)
+    if (failed) await this.#clock.sleep(pauseMs, new AbortController().signal)
     this.#onEnd()
   }
 
