@@ -95,7 +95,11 @@ async function chooseCandidate(session: Session, group: Group, options: ManualOp
   const { action, cluster } = options
   const leader = lockOwner(group.view)
   const candidates = promotionCandidates(group)
-  if (candidates.length === 0) throw new CtlError(`No candidates found to ${action} to`)
+  if (candidates.length === 0) {
+    const forbidden = group.view.members.map(({ name }) => name).filter((name) => name !== leader)
+    if (forbidden.length > 0) session.log.warning(`Tagged as nofailover: ${forbidden.join(', ')}`)
+    throw new CtlError(`No candidates found to ${action} to`)
+  }
   const question = `Candidate ${printNames(candidates)}`
   const named = options.candidate ?? (options.force ? null : await askText(session.terminal, question, ''))
   if (action === 'failover' && !named) throw new CtlError('Failover could be performed only to a specific candidate')

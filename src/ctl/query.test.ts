@@ -48,6 +48,10 @@ test('10 query prints the worked examples', async () => {
   assert.deepEqual(asked, ['app@10.20.0.12/shop Patroni ctl'])
   const failed = await world.run('query', '-c', 'selec 1')
   assert.deepEqual([failed.code, failed.out], [0, '2030-05-01 10:14:36\tERROR, SQLSTATE: 42601\n'])
+  assert.match(failed.err, /- WARNING - syntax\n$/, 'what the server said is for people')
+  const json = await world.run('query', '-c', 'selec 1', '--format', 'json')
+  assert.deepEqual(json.out, '[{}]\n')
+  assert.match(json.err, /- WARNING - ERROR, SQLSTATE: 42601\n$/)
 })
 
 test('8.4 every format, of rows and of failures', async () => {

@@ -50,6 +50,9 @@ export default defineCommand({
       const snapshot = await readSnapshot(session, cluster, options.group)
       const answer = await ask(session, candidatesOf(snapshot, role, member), { role, member, sql, login })
       if (answer.kind === 'row') session.noteFailure()
+      // Formats for programs have no place for the message.
+      if (answer.kind === 'row' && !['tsv', 'pretty'].includes(options.format))
+        session.log.warning(answer.fields.at(-1) ?? '')
       return printed(answer, options.format, options.delimiter)
     }
     await watched(session, options, render, { clears: false })
@@ -96,6 +99,8 @@ async function ask(session: Session, candidates: readonly Target[], question: Qu
     try {
       if (!(await isWanted(connected.session, question.role))) continue
       const answer = await connected.session.run(question.sql)
+      // The row has the code alone; what the server said is for people.
+      if (answer.kind === 'failed' && answer.sqlState !== null) session.log.warning(answer.message)
       return answer.kind === 'rows' ? answer : row(answerText(answer))
     } finally {
       connected.session.close()
