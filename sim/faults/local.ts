@@ -1,17 +1,25 @@
-import { illness } from '../checks/health.ts'
+import type { PgServer } from '../pg/server.ts'
+import { includes } from '../pg/wal.ts'
+import type { World } from '../world/world.ts'
 import { type Fault, primaryOf, victim } from './fault.ts'
 
-/** A new disk: the server ends, and nothing is left of its data. Not where nobody else would have them. */
+/** A new disk: the server ends, and nothing is left of its data. Not the primary's where somebody lacks a part of them. */
 export const dataLost: Fault = (scene) => {
   const { server, name } = victim(scene)
   const { world } = scene
   const primary = primaryOf(world)
-  if (server.unmounted || !primary || (primary.server === server && illness(world) !== null)) return undefined
+  if (server.unmounted || !primary) return undefined
+  if (primary.server === server && !everybodyHas(world, server)) return undefined
   world.trace.add(name, '!!! its data are lost')
   world.handsIn(['lost rows'])
   server.kill()
   server.files = null
   return undefined
+}
+
+function everybodyHas(world: World, { files }: PgServer): boolean {
+  const all = [...world.hosts.values()].map(({ server }) => server.files)
+  return files !== null && all.every((one) => one !== null && includes(one.position, files.position))
 }
 
 /** The file system of the data directory is not there for a while. */
