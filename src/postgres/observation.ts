@@ -34,7 +34,7 @@ SELECT r.in_recovery,
   pg_catalog.current_setting('restore_command') AS restore_command,
   pg_catalog.pg_conf_load_time()::text AS configuration_loaded_at,
   (SELECT coalesce(pg_catalog.json_agg(s), '[]'::json) FROM (
-    SELECT pid, application_name, usename AS user_name, client_addr::text AS client_addr, state, sync_state,
+    SELECT pid, application_name, usename AS user_name, client_addr, state, sync_state,
       sync_priority, write_lsn::text AS write_lsn, flush_lsn::text AS flush_lsn, replay_lsn::text AS replay_lsn
     FROM pg_catalog.pg_stat_replication) s) AS wal_senders,
   (SELECT coalesce(pg_catalog.json_agg(s), '[]'::json) FROM (

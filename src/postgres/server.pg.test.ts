@@ -124,6 +124,8 @@ test('5 and 1.10 a second member is copied and follows; on_start tells it', asyn
 
 test('1.7, 1.9 and 9.1 the two change their roles; each step calls its callback in order', async () => {
   await until(async () => (await look(a)).walSenders.some(({ state }) => state === 'streaming'), 'node-b streams')
+  // As PostgreSQL prints an address; its text has the length of the network behind it.
+  assert.equal((await look(a)).walSenders[0]?.clientAddr, '127.0.0.1')
   a.postgres.setRole('primary')
   a.postgres.fireCallback('on_start', 'primary')
   await until(async () => (await a.calls()).length === 1, 'on_start of the first member')
