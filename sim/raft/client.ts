@@ -8,6 +8,8 @@ const LIMIT_MS = 6000
 /** Registers are used for so long, so that each history stays small enough to be judged. */
 const EPOCH_MS = 4000
 const REGISTERS = 3
+/** What keys of registers begin with. */
+export const REGISTER = 'r'
 
 /** Histories of registers, by key. */
 export type Histories = Map<string, Operation[]>
@@ -51,7 +53,7 @@ export class RegisterClient {
 
   #operate(session: number): void {
     const epoch = Math.floor(this.#scheduler.now / EPOCH_MS)
-    const key = `r${epoch}-${this.#rng.int(1, REGISTERS)}`
+    const key = `${REGISTER}${epoch}-${this.#rng.int(1, REGISTERS)}`
     const history = this.#histories.get(key) ?? []
     this.#histories.set(key, history)
     const kind = this.#rng.pick(['read', 'read', 'write', 'compare-and-set'] as const)

@@ -5,10 +5,12 @@ import type { Scheduler } from '../engine/scheduler.ts'
 import type { SimMember } from './member.ts'
 
 const TRY_MS = 400
+const SLOW_MS = 2000
 
 /** How clients reach members: requests and answers are delayed and lost as well. Every request is tried until it is answered. */
 export class Courier {
   lossRate = 0
+  slowRate = 0
   readonly #scheduler: Scheduler
   readonly #rng: Rng
   readonly #members: () => readonly SimMember[]
@@ -66,7 +68,9 @@ export class Courier {
   }
 
   #carry(what: () => void): void {
-    if (!this.#rng.chance(this.lossRate)) this.#scheduler.after(this.#rng.between(0.2, 3), what)
+    if (this.#rng.chance(this.lossRate)) return
+    const isSlow = this.#rng.chance(this.slowRate)
+    this.#scheduler.after(isSlow ? this.#rng.between(10, SLOW_MS) : this.#rng.between(0.2, 3), what)
   }
 
   /** Mostly who leads, sometimes who believes to, or anybody. */

@@ -1,6 +1,7 @@
 import { addressOf } from '../../src/raft/replica/identity.ts'
 import type { Rng } from '../engine/random.ts'
 import type { SimMember } from './member.ts'
+import { makeCampaign, shortReigns } from './reigns.ts'
 import type { RaftWorld } from './world.ts'
 
 type Fault = (world: RaftWorld, rng: Rng) => void
@@ -32,7 +33,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'power cut while writing'(world, rng) {
     for (const member of rng.shuffle(world.members).slice(0, rng.int(1, world.members.length))) {
-      member.dieAtNextWrite = true
+      member.powerCut = { restartMs: 600 }
     }
   },
   /** A transfer that comes late, to several: it passes over the question whether anybody wants an election. */
@@ -59,8 +60,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       later(world, rng, 500, () => leader.start())
     })
   },
+  'short reigns': shortReigns,
   freeze(world, rng) {
-    any(world, rng).freeze(rng.exponential(2000))
+    any(world, rng).freeze(Math.min(10_000, rng.exponential(2000)))
   },
   partition(world, rng) {
     const side = new Set(rng.shuffle(world.members).slice(0, rng.int(1, Math.max(1, world.members.length - 1))))
@@ -71,6 +73,18 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       }
     }
     later(world, rng, 3000, () => world.network.cut.clear())
+  },
+  /** It goes on believing that it leads, and clients still reach it. */
+  'leader cut off'(world, rng) {
+    const leader = world.leader()
+    const others = world.members.filter((member) => member !== leader)
+    if (!leader || others.length === 0) return
+    const wires = others.flatMap(({ id }) => [`${leader.id}>${id}`, `${id}>${leader.id}`])
+    for (const wire of wires) world.network.cut.add(wire)
+    if (rng.chance(0.7)) makeCampaign(world, rng.pick(others))
+    later(world, rng, 3000, () => {
+      for (const wire of wires) world.network.cut.delete(wire)
+    })
   },
   'cut in one direction'(world, rng) {
     const [a, b] = rng.shuffle(world.members)
@@ -95,8 +109,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   reordering(world, rng) {
     world.network.slowRate = rng.between(0.02, 0.3)
+    world.courier.slowRate = world.network.slowRate
     later(world, rng, 4000, () => {
       world.network.slowRate = 0
+      world.courier.slowRate = 0
     })
   },
   'slow disk'(world, rng) {

@@ -11,6 +11,9 @@ const USAGE = `Runs Raft groups of the real code in a virtual world with faults,
       --until-elections N, --until-messages N      go on until there were so many
 `
 
+/** Groups between two lines of a long run. */
+const TELL_EVERY = 250
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
@@ -23,7 +26,7 @@ class Totals {
   operations = 0
   renewals = 0
   expirations = 0
-  faults = 0
+  readonly faults = new Map<string, number>()
   unclear = 0
   simulatedMs = 0
 
@@ -35,7 +38,7 @@ class Totals {
     this.operations += one.operations
     this.renewals += one.renewals
     this.expirations += one.expirations
-    this.faults += one.faults
+    for (const [kind, count] of one.faults) this.faults.set(kind, (this.faults.get(kind) ?? 0) + count)
     this.unclear += one.unclear
     this.simulatedMs += one.simulatedMs
   }
@@ -74,6 +77,8 @@ async function main(): Promise<number> {
   for (let i = 0; !stop.signal.aborted && (i < count || isWanting()); i += 1) {
     const result = await new RaftWorld(String(first + i)).run(seconds * 1000)
     totals.add(result)
+    if (totals.seeds % TELL_EVERY === 0)
+      say(`${totals.seeds} groups, ${totals.elections} elections, ${totals.messages} messages`)
     if (!result.violation) continue
     violations += 1
     const { invariant, text, atMs } = result.violation
@@ -87,13 +92,16 @@ async function main(): Promise<number> {
 }
 
 function summarize(totals: Totals, cpuSeconds: number, violations: number): void {
-  const { seeds, elections, messages, committed, operations, renewals, expirations, faults, unclear } = totals
+  const { seeds, elections, messages, committed, operations, renewals, expirations, unclear } = totals
+  const kinds = [...totals.faults].sort((a, b) => b[1] - a[1])
+  const faults = kinds.reduce((sum, [, count]) => sum + count, 0)
   say(
     `${seeds} Raft groups, ${(totals.simulatedMs / 3_600_000).toFixed(2)} simulated hours in ${cpuSeconds.toFixed(1)} s of ` +
       `processor time, ${faults} faults: ${elections} elections, ${messages} messages, ${committed} entries committed, ` +
       `${operations} operations judged (${unclear} histories unclear), ${renewals} lease renewals, ` +
       `${expirations} leases ended; ${violations} violations`,
   )
+  say(`faults: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(', ')}`)
 }
 
 process.exitCode = await main()

@@ -6,6 +6,7 @@ import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { Checker } from './checks.ts'
 import { Disk } from './disk.ts'
+import { Watcher } from './watcher.ts'
 
 const FULL_PAUSE_MS = 1000
 
@@ -13,6 +14,7 @@ interface Surroundings {
   readonly scheduler: Scheduler
   readonly rng: Rng
   readonly checker: Checker
+  readonly appendBytesMax: number
   readonly send: (message: Message) => void
 }
 
@@ -21,8 +23,9 @@ export class SimMember {
   readonly id: NodeId
   readonly disk: Disk
   replica: Replica | null = null
-  /** The power fails in the middle of what it writes next. */
-  dieAtNextWrite = false
+  watcher: Watcher | null = null
+  /** The power fails in the middle of what it writes next, and comes back after about so long. */
+  powerCut: { readonly restartMs: number } | null = null
   /** Its disk is lost. */
   isGone = false
   readonly #world: Surroundings
@@ -47,13 +50,14 @@ export class SimMember {
   start(): void {
     if (this.replica || this.isGone) return
     this.#life += 1
-    this.dieAtNextWrite = false
+    this.powerCut = null
     const { scheduler, rng } = this.#world
     const raft = {
       id: this.id,
       heartbeatTicks: TIMING.heartbeatTicks,
       electionTicks: TIMING.electionTicks,
       jitterTicks: TIMING.jitterTicks,
+      appendBytesMax: this.#world.appendBytesMax,
       random: () => rng.next(),
     }
     const options = {
@@ -64,6 +68,7 @@ export class SimMember {
       keepEntries: 20,
     }
     this.replica = new Replica(options, this.disk.content)
+    this.watcher = new Watcher(this.replica)
     this.#tick(this.#life)
     this.#after(0, () => this.pump())
   }
@@ -121,12 +126,13 @@ export class SimMember {
       this.#after(FULL_PAUSE_MS, () => this.run(() => this.#write(ready)))
       return
     }
-    if (this.dieAtNextWrite) {
+    const { powerCut } = this
+    if (powerCut) {
       // What was sent too early arrives before that.
       const { rng } = this.#world
       this.#after(rng.between(0, 10), () => {
         this.crash()
-        scheduler.after(rng.exponential(600), () => this.start())
+        scheduler.after(rng.exponential(powerCut.restartMs), () => this.start())
       })
       return
     }

@@ -71,7 +71,7 @@ const NAMED: ReadonlyMap<string, Variable> = new Map([
   ...LIBPQ_USERS.flatMap((user) =>
     LIBPQ_KEYS.split(' ').map((key) => variable(`${user}_${key}`, ['postgresql', 'authentication', user, key], 'text')),
   ),
-  ...variables(['raft'], 'text', 'self_addr bind_addr data_dir password'),
+  ...variables(['raft'], 'text', 'self_addr bind_addr data_dir password cacert cert key'),
   ...variables(['raft'], 'list', 'partner_addrs'),
   ...variables(
     ['raft'],

@@ -3,6 +3,7 @@ import { parseRaftOptions } from '../dcs/raft/index.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { RaftClient } from '../raft/client/client.ts'
+import { openTls } from '../raft/transport/trust.ts'
 import type { CtlConfiguration } from './configuration.ts'
 import { CtlError } from './errors.ts'
 import type { RaftAnswer, RaftGroup, RaftMember, RaftStatus } from './session.ts'
@@ -18,10 +19,12 @@ export function openRaftGroup(
     if (store.kind !== 'raft') throw new CtlError('The configuration has no section raft: the store is another one')
     const parsed = parseRaftOptions(store.section)
     if (parsed.kind === 'problems') throw new CtlError(parsed.problems[0]?.message ?? 'raft')
-    const { selfAddress, partners, password } = parsed.options
+    const { selfAddress, partners, password, tls } = parsed.options
     const addresses = [...(selfAddress === null ? [] : [selfAddress]), ...partners]
     if (addresses.length === 0) throw new CtlError('raft.partner_addrs names nobody who could be asked')
-    client ??= RaftClient.create({ addresses, password }, { ...deps, log: quieter(log) })
+    const files = openTls(tls, { ...deps, log })
+    if (typeof files === 'string') throw new CtlError(files)
+    client ??= RaftClient.create({ addresses, password, tls: files }, { ...deps, log: quieter(log) })
     return client
   }
   return {

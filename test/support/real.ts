@@ -3,6 +3,7 @@ import type { Budget } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { systemClock } from '../../src/system/clock.ts'
 
+export { freePorts } from '../../lab/ports.ts'
 export { systemClock } from '../../src/system/clock.ts'
 export { systemRandom } from '../../src/system/random.ts'
 

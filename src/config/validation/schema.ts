@@ -175,7 +175,7 @@ const STORES: Readonly<Record<(typeof STORE_KINDS)[number], Check>> = {
     self_addr: needed(address),
     bind_addr: listen({}),
     partner_addrs: needed(list(reachable(1), 'an array', true)),
-    ...all(string, 'data_dir password'),
+    ...all(string, 'data_dir password cacert cert key'),
     ...all(
       real((value) => value > 0),
       'min_timeout max_timeout connection_timeout append_entries_period leader_fallback_timeout',

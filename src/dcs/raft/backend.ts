@@ -5,6 +5,7 @@ import type { KeyValue } from '../../raft/kv/history.ts'
 import type { KeyAccess } from '../../raft/node/access.ts'
 import { RaftNode } from '../../raft/node/node.ts'
 import type { ChangeListener } from '../../raft/replica/replica.ts'
+import { openTls } from '../../raft/transport/trust.ts'
 import { START_PAUSE_MS, type StartOutcome, type StoreDeps } from '../store.ts'
 import type { RaftOptions } from './options.ts'
 
@@ -112,13 +113,15 @@ export class ClientBackend implements Backend {
   }
 
   async start(signal: AbortSignal): Promise<StartOutcome> {
-    const { selfAddress, partners, password } = this.#options
+    const { selfAddress, partners, password, tls } = this.#options
     const { clock, log } = this.#deps
     const addresses = [...(selfAddress === null ? [] : [selfAddress]), ...partners]
     if (addresses.length === 0) {
       return { kind: 'fatal', text: 'Neither raft.self_addr nor raft.partner_addrs says where the group is' }
     }
-    const client = await RaftClient.create({ addresses, password }, this.#deps)
+    const files = openTls(tls, this.#deps)
+    if (typeof files === 'string') return { kind: 'fatal', text: `raft: ${files}` }
+    const client = await RaftClient.create({ addresses, password, tls: files }, this.#deps)
     this.#client = client
     for (;;) {
       const deadline = later(clock.now(), START_PAUSE_MS)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { budget, LogBook, systemClock, systemRandom } from '../../../test/support/real.ts'
+import { budget, freePorts, LogBook, systemClock, systemRandom } from '../../../test/support/real.ts'
 import { lockOwner } from '../../cluster/view.ts'
 import { RaftNode } from '../../raft/node/node.ts'
 import { storeContract } from '../contract.ts'
@@ -12,10 +12,10 @@ import { type Backend, localKeys } from './backend.ts'
 import { createRaft } from './index.ts'
 import { RaftStore } from './store.ts'
 
-const TTL_MS = 1200
-const TIMING = { ttlMs: TTL_MS, loopWaitMs: 300, retryTimeoutMs: 5000 }
-const PORTS = [20701, 20702, 20703]
-const ADDRESSES = PORTS.map((port) => `127.0.0.1:${port}`)
+const TTL_MS = 2500
+const TIMING = { ttlMs: TTL_MS, loopWaitMs: 600, retryTimeoutMs: 5000 }
+const PORTS = await freePorts(4)
+const [NOBODY = '', ...ADDRESSES] = PORTS.map((port) => `127.0.0.1:${port}`)
 const PASSWORD = 'only for tests'
 
 /** A store that does not own the member it stands on. */
@@ -31,8 +31,11 @@ describe('raft', () => {
   before(async () => {
     for (const [i, selfAddress] of ADDRESSES.entries()) {
       const partners = ADDRESSES.filter((one) => one !== selfAddress)
-      const bind = { host: '127.0.0.1', port: PORTS[i] ?? 0 }
-      const started = await RaftNode.start({ selfAddress, bind, partners, dataDir: folder, password: PASSWORD }, deps)
+      const bind = { host: '127.0.0.1', port: PORTS[i + 1] ?? 0 }
+      const started = await RaftNode.start(
+        { selfAddress, bind, partners, dataDir: folder, password: PASSWORD, tls: null },
+        deps,
+      )
       assert.equal(started.kind, 'started', JSON.stringify(started))
       if (started.kind === 'started') nodes.push(started.node)
     }
@@ -72,12 +75,13 @@ describe('raft', () => {
 
   const client = async (partners: readonly string[], password = PASSWORD): Promise<Store> => {
     const bind = { host: null, port: 0 }
-    const options = { selfAddress: null, bind, partners, dataDir: '.', password }
+    const options = { selfAddress: null, bind, partners, dataDir: '.', password, tls: null }
     return createRaft(options, identity('ctl', 'ctl', 'client'), deps)
   }
 
   test('raft: a client reads the latest state and writes through any member, and takes no lock', async () => {
-    const a = new RaftStore(shared(nodes[0] as RaftNode), identity('ctl', 'a', 'member'), deps)
+    const patient = { ...identity('ctl', 'a', 'member'), timing: { ...TIMING, ttlMs: 60_000 } }
+    const a = new RaftStore(shared(nodes[0] as RaftNode), patient, deps)
     await a.start(budget(5000).signal)
     assert.equal((await a.acquire(budget(5000))).kind, 'done')
     for (const address of ADDRESSES) {
@@ -97,11 +101,11 @@ describe('raft', () => {
 
   test('raft: a client with another password is told so, and one whose members are gone gives up', async () => {
     const wrong = await client([ADDRESSES[0] ?? ''], 'wrong')
-    const outcome = await wrong.start(budget(700).signal)
+    const outcome = await wrong.start(budget(1500).signal)
     assert.equal(outcome.kind, 'stopped')
     await wrong.close()
-    const nobody = await client(['127.0.0.1:20799'])
-    const started = await nobody.start(budget(500).signal)
+    const nobody = await client([NOBODY])
+    const started = await nobody.start(budget(2500).signal)
     assert.match(JSON.stringify(started), /ECONNREFUSED/)
     await nobody.close()
   })

@@ -30,6 +30,7 @@ test('3.8 a section as people have it is understood', () => {
     partners: ['10.0.0.2:2380', '[fd00::3]:2380'],
     dataDir: '/var/lib/raft',
     password: '1234',
+    tls: null,
   })
 })
 
@@ -40,8 +41,21 @@ test('3.8 defaults: every address on the port of self_addr, the current director
     partners: ['a:1', 'b:2'],
     dataDir: '.',
     password: null,
+    tls: null,
   })
   assert.equal(options({ partner_addrs: ['a:1'] }).selfAddress, null)
+})
+
+test('TLS needs the authority and a certificate; the key may be in the file of the certificate', () => {
+  assert.deepEqual(options({ cacert: '/ca', cert: '/cert', key: '/key' }).tls, {
+    cacert: '/ca',
+    cert: '/cert',
+    key: '/key',
+  })
+  assert.equal(options({ cacert: '/ca', cert: '/both' }).tls?.key, '/both')
+  assert.match(problem({ cert: '/cert' }), /raft\.cert needs raft\.cacert/)
+  assert.match(problem({ cacert: '/ca' }), /need raft\.cert/)
+  assert.match(problem({ cacert: '/ca', key: '/key' }), /need raft\.cert/)
 })
 
 test('3.8 addresses without a port and times that contradict each other are named', () => {

@@ -2,6 +2,7 @@ import { joinHostPort, splitHostPort } from '../../cluster/host-port.ts'
 import type { Json, JsonObject } from '../../cluster/json.ts'
 import { isTruthy, parseReal, textForm } from '../../cluster/values.ts'
 import type { Problem } from '../../config/types.ts'
+import type { TlsPaths } from '../../raft/transport/tls-files.ts'
 
 /** The section `raft` as understood (spec dcs.md 3.8, configuration.md 3.8). */
 export interface RaftOptions {
@@ -11,6 +12,7 @@ export interface RaftOptions {
   readonly partners: readonly string[]
   readonly dataDir: string
   readonly password: string | null
+  readonly tls: TlsPaths | null
 }
 
 export type RaftOptionsOutcome =
@@ -44,6 +46,7 @@ export function parseRaftOptions(section: JsonObject): RaftOptionsOutcome {
   const bindAddress = address('bind_addr', section['bind_addr'])
   const partners = partnerList(section['partner_addrs']).flatMap((value) => address('partner_addrs', value) ?? [])
   checkTimes(section, complain)
+  const tls = tlsPaths(section, complain)
   if (problems.length > 0) return { kind: 'problems', problems }
   const bind = splitHostPort(bindAddress ?? selfAddress ?? '', 0)
   const options: RaftOptions = {
@@ -52,8 +55,20 @@ export function parseRaftOptions(section: JsonObject): RaftOptionsOutcome {
     partners: [...new Set(partners)].filter((one) => one !== selfAddress),
     dataDir: isTruthy(section['data_dir']) ? textForm(section['data_dir']) : '.',
     password: isTruthy(section['password']) ? textForm(section['password']) : null,
+    tls,
   }
   return { kind: 'options', options }
+}
+
+/** Both sides of a connection show a certificate, so that the authority alone would be of no use. */
+function tlsPaths(section: JsonObject, complain: (key: string, message: string) => void): TlsPaths | null {
+  const [cacert, cert, key] = (['cacert', 'cert', 'key'] as const).map((name) =>
+    isTruthy(section[name]) ? textForm(section[name]) : null,
+  )
+  if (cacert && cert) return { cacert, cert, key: key ?? cert }
+  if (cert) complain('cacert', 'raft.cert needs raft.cacert: the authority of the certificates of all members')
+  else if (cacert || key) complain('cert', 'raft.cacert and raft.key need raft.cert: the certificate of this member')
+  return null
 }
 
 function partnerList(value: Json | undefined): readonly Json[] {

@@ -7,11 +7,15 @@ import type { NodeDeps } from '../node/options.ts'
 import { parseReadAnswer, parseSubmitAnswer, printRequest, type Request } from '../node/requests.ts'
 import { stretchPassword } from '../transport/keys.ts'
 import { Mesh } from '../transport/mesh.ts'
+import type { TlsFiles } from '../transport/tls-files.ts'
+import type { Trust } from '../transport/trust.ts'
 
 export interface ClientOptions {
   /** Of members; any of them will do. */
   readonly addresses: readonly string[]
   readonly password: string | null
+  /** Absent: connections are not in TLS. */
+  readonly tls?: TlsFiles | null
 }
 
 export type AskOutcome =
@@ -28,12 +32,12 @@ export class RaftClient implements KeyAccess {
   readonly #mesh: Mesh
   #preferred = 0
 
-  private constructor(options: ClientOptions, deps: NodeDeps, secret: Buffer | null) {
+  private constructor(options: ClientOptions, deps: NodeDeps, trust: Trust) {
     this.#addresses = options.addresses
     this.#deps = deps
     this.#mesh = new Mesh({
       self: { kind: 'client' },
-      secret,
+      ...trust,
       clock: deps.clock,
       log: deps.log,
       onMessage: () => {},
@@ -44,7 +48,7 @@ export class RaftClient implements KeyAccess {
 
   static async create(options: ClientOptions, deps: NodeDeps): Promise<RaftClient> {
     const secret = options.password === null ? null : await stretchPassword(options.password)
-    return new RaftClient(options, deps, secret)
+    return new RaftClient(options, deps, { secret, tls: options.tls ?? null })
   }
 
   async submit(command: Command, budget: Budget): Promise<SubmitOutcome> {

@@ -65,8 +65,10 @@ export function snapshotSent(progress: Progress, index: number): void {
 
 /** @returns whether this told anything new */
 export function accepted(progress: Progress, index: number): boolean {
+  // An answer that was overtaken by later ones says nothing of the append that is waited for.
+  if (index < progress.match) return false
   const isNews = index > progress.match
-  progress.match = Math.max(progress.match, index)
+  progress.match = index
   progress.next = Math.max(progress.next, progress.match + 1)
   progress.asked = false
   progress.inflight = progress.inflight.filter((last) => last > index)
@@ -96,6 +98,12 @@ export function probe(progress: Progress): void {
   progress.next = progress.match + 1
   progress.asked = false
   progress.inflight = []
+}
+
+/** What was under way may be lost. Where the common place is looked for, the search goes on from there. */
+export function disturbed(progress: Progress): void {
+  if (progress.state === 'probing') progress.asked = false
+  else probe(progress)
 }
 
 /** It lives: what was lost on the way need not be waited for. */

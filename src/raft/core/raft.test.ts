@@ -29,7 +29,7 @@ class Group {
   }
 
   start(id: NodeId): Raft {
-    const options = { id, heartbeatTicks: 2, electionTicks: 8, jitterTicks: 0, random: () => 0.5 }
+    const options = { id, heartbeatTicks: 2, electionTicks: 8, jitterTicks: 0, appendBytesMax: 1e6, random: () => 0.5 }
     const raft = new Raft(options, this.disks.get(id) as Restored)
     this.rafts.set(id, raft)
     this.applied.set(id, [])
@@ -223,6 +223,22 @@ test('a transfer to somebody who does not answer is given up', () => {
   group.of(A).transfer(B)
   group.tick(9, [A])
   assert.equal(group.of(A).propose('y').kind, 'accepted')
+})
+
+test('a connection that breaks does not make the leader forget where it looks for the common place', () => {
+  const group = new Group([A, B, C])
+  group.elect(A)
+  for (let i = 0; i < 10; i += 1) group.propose(A, `${i}`)
+  for (const id of [A, B, C]) group.of(id).compact(group.of(id).status.applied, 'state', 2)
+  group.cut.add(C)
+  assert.ok(group.of(A).transfer(B))
+  group.settle()
+  assert.ok(group.of(B).isLeader)
+  group.of(B).reportLost(C)
+  group.cut.clear()
+  group.tick(6)
+  assert.equal(group.of(C).status.committed, group.of(B).status.committed)
+  assert.ok(group.seen.every(({ body }) => body.kind !== 'snapshot'))
 })
 
 test('a new member learns first, by a snapshot where the log is gone, and votes when promoted', () => {

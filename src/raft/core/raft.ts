@@ -2,7 +2,7 @@ import { answerPreVote, answerVote, campaign, count, isDisturbance, preCampaign 
 import { heardLeader, onAppend, onHeartbeat, onSnapshot } from './following.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
 import { changed, isMember, type MembershipChange, majority } from './membership.ts'
-import { probe } from './progress.ts'
+import { disturbed } from './progress.ts'
 import { askRead, confirmReads, leadRead } from './reads.ts'
 import {
   advanceCommit,
@@ -263,10 +263,10 @@ export class Raft {
     if (this.#state.role !== 'leader') preCampaign(this.#state)
   }
 
-  /** A connection has broken: what was under way to this member may be lost. */
+  /** A connection has broken, or took no message: what was under way to this member may be lost. */
   reportLost(id: NodeId): void {
     const progress = this.#state.followers.get(id)
-    if (progress) probe(progress)
+    if (progress) disturbed(progress)
   }
 
   /** The state after `index`, which has been applied, stands in `data`; the last `keep` entries stay for others. */

@@ -16,7 +16,6 @@ import type { Body, EntryBody, NodeId } from './types.ts'
 
 /** The leader's side of replication. */
 
-const APPEND_BYTES_MAX = 256 * 1024
 /** Elections fit so often into the time that a snapshot may take before it is begun anew. */
 const SNAPSHOT_PATIENCE = 20
 
@@ -51,7 +50,7 @@ function sendAppend(state: State, to: NodeId, progress: Progress, evenEmpty: boo
   const prevTerm = log.term(prevIndex)
   if (prevTerm === undefined || progress.next < log.firstIndex) return sendSnapshot(state, to, progress)
   if (!evenEmpty && progress.next > log.lastIndex && progress.state === 'replicating') return false
-  const entries = log.slice(progress.next, APPEND_BYTES_MAX)
+  const entries = log.slice(progress.next, state.options.appendBytesMax)
   send(state, to, { kind: 'append', prevIndex, prevTerm, entries, commit: log.committed })
   const last = entries.at(-1)?.index ?? prevIndex
   sent(progress, last, entries.length)

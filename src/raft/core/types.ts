@@ -104,6 +104,8 @@ export interface RaftOptions {
   readonly electionTicks: number
   /** Up to so many ticks more, drawn anew for each wait, so that not all campaign at once. */
   readonly jitterTicks: number
+  /** Entries in one append take about so many bytes at most; one entry always goes. */
+  readonly appendBytesMax: number
   /** Uniform in [0, 1). */
   readonly random: () => number
 }

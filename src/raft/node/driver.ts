@@ -4,7 +4,7 @@ import type { Entry, Message, NodeId, Ready, Restored } from '../core/types.ts'
 import { Replica } from '../replica/replica.ts'
 import { StorageError } from '../storage/files.ts'
 import type { Storage } from '../storage/storage.ts'
-import { KEEP_ENTRIES, SNAPSHOT_EVERY, TIMING } from './options.ts'
+import { APPEND_BYTES_MAX, KEEP_ENTRIES, SNAPSHOT_EVERY, TIMING } from './options.ts'
 
 export interface DriverDeps {
   readonly clock: Clock
@@ -12,7 +12,8 @@ export interface DriverDeps {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly storage: Pick<Storage, 'id' | 'save' | 'compact' | 'close'>
-  readonly send: (message: Message) => void
+  /** @returns whether there was a connection to take it */
+  readonly send: (message: Message) => boolean
   /** Somebody else leads, or nobody. */
   readonly onLeader: (leader: NodeId | null) => void
 }
@@ -42,7 +43,7 @@ export class Driver {
     const { heartbeatTicks, electionTicks, jitterTicks } = TIMING
     this.replica = new Replica(
       {
-        raft: { id: storage.id, heartbeatTicks, electionTicks, jitterTicks, random },
+        raft: { id: storage.id, heartbeatTicks, electionTicks, jitterTicks, appendBytesMax: APPEND_BYTES_MAX, random },
         now: () => clock.now(),
         firstRead: Math.floor(random() * 2 ** 30) * 2 ** 20,
         snapshotEvery: SNAPSHOT_EVERY,
@@ -132,8 +133,9 @@ export class Driver {
   }
 
   #send(message: Message): void {
-    if (message.to === this.#deps.storage.id) return
-    this.#deps.send(message)
+    if (message.to === this.#deps.storage.id || this.#deps.send(message)) return
+    // Other messages follow each other; one snapshot is waited for, for long.
+    if (message.body.kind === 'snapshot') this.replica.raft.reportLost(message.to)
   }
 
   #save(ready: Ready): Promise<void> {

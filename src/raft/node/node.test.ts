@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { budget, LogBook, systemClock, systemRandom } from '../../../test/support/real.ts'
+import { budget, freePorts, LogBook, systemClock, systemRandom } from '../../../test/support/real.ts'
 import { Session } from '../client/session.ts'
 import type { Message, Ready } from '../core/types.ts'
 import { makeNodeId } from '../replica/identity.ts'
@@ -40,7 +40,7 @@ class Group {
     const selfAddress = `127.0.0.1:${port}`
     const partners = this.#ports.filter((one) => one !== port).map((one) => `127.0.0.1:${one}`)
     const bind = { host: '127.0.0.1', port }
-    return RaftNode.start({ selfAddress, bind, partners, dataDir: this.folder, password: null }, deps)
+    return RaftNode.start({ selfAddress, bind, partners, dataDir: this.folder, password: null, tls: null }, deps)
   }
 
   async start(port: number): Promise<RaftNode> {
@@ -76,14 +76,16 @@ async function get(node: RaftNode, key: string): Promise<string | null> {
 }
 
 test('a minority waits, a majority founds a group, and whoever comes later joins it', async (t) => {
-  const group = new Group(t, [20710, 20711, 20712])
-  const first = await group.start(20710)
+  const ports = (await freePorts(3)).toSorted((one, other) => one - other)
+  const [founder = 0, follower = 0, late = 0] = ports
+  const group = new Group(t, ports)
+  const first = await group.start(founder)
   await pause(800)
   assert.match(JSON.stringify(first.arrival), /2 of .* must be there/)
-  const second = await group.start(20711)
+  const second = await group.start(follower)
   await until('two have arrived', () => group.allArrived)
   await put(second, 'k', '1')
-  const third = await group.start(20712)
+  const third = await group.start(late)
   await until('the third has a vote', () => group.allArrived)
   assert.equal(await get(third, 'k'), '1')
   assert.equal(third.replica.raft.log.membership.voters.length, 3)
@@ -102,29 +104,30 @@ test('a minority waits, a majority founds a group, and whoever comes later joins
   assert.equal(back.replica.raft.log.membership.voters.length, 3)
 
   // All stop and start: everything is still there.
-  for (const port of [20710, 20711, 20712]) await group.stop(port)
-  const again = await Promise.all([20710, 20711, 20712].map((port) => group.start(port)))
+  for (const port of ports) await group.stop(port)
+  const again = await Promise.all(ports.map((port) => group.start(port)))
   await until('all are back', () => group.allArrived)
   assert.equal(await get(again[0] as RaftNode, 'k'), '2')
 })
 
 test('a damaged log keeps a member from starting, and so does a port in use', async (t) => {
-  const group = new Group(t, [20714])
-  await group.start(20714)
+  const [port = 0] = await freePorts(1)
+  const group = new Group(t, [port])
+  await group.start(port)
   await until('it is alone', () => group.allArrived)
-  await put(group.nodes.get(20714) as RaftNode, 'k', '1')
-  await group.stop(20714)
-  const [name = ''] = readdirSync(group.folderOf(20714)).filter((one) => one.startsWith('log-'))
-  const file = join(group.folderOf(20714), name)
+  await put(group.nodes.get(port) as RaftNode, 'k', '1')
+  await group.stop(port)
+  const [name = ''] = readdirSync(group.folderOf(port)).filter((one) => one.startsWith('log-'))
+  const file = join(group.folderOf(port), name)
   const content = readFileSync(file)
   content[content.length - 60] = (content[content.length - 60] ?? 0) ^ 1
   writeFileSync(file, content)
-  assert.match(JSON.stringify(await group.attempt(20714)), /impossible.*damaged at byte/)
+  assert.match(JSON.stringify(await group.attempt(port)), /impossible.*damaged at byte/)
 
-  const server = createServer().listen(20714, '127.0.0.1')
+  const server = createServer().listen(port, '127.0.0.1')
   t.after(() => server.close())
   await new Promise<void>((resolve) => server.once('listening', () => resolve()))
-  assert.match(JSON.stringify(await group.attempt(20714)), /impossible.*EADDRINUSE/)
+  assert.match(JSON.stringify(await group.attempt(port)), /impossible.*EADDRINUSE/)
 })
 
 const ID = makeNodeId('a', '1')
@@ -138,7 +141,7 @@ function driverOn(save: (ready: Pick<Ready, 'hardState'>) => Promise<void>): { d
   const sent: Message[] = []
   const storage = { id: ID, save, compact: async () => {}, close: async () => {} }
   const random = (): number => 0.5
-  const send = (message: Message): void => void sent.push(message)
+  const send = (message: Message): boolean => sent.push(message) > 0
   const driver = new Driver(
     { clock: systemClock, log, random, storage, send, onLeader: () => {} },
     { hardState: { term: 0, vote: null }, snapshot: null, entries: [] },
@@ -169,6 +172,37 @@ test('while the disk is full nothing is answered; once there is room the vote is
   )
 })
 
+test('a snapshot that no connection took is sent again as soon as the member is heard of', async (t) => {
+  const membership = { voters: [ID], learners: [OTHER] }
+  const snapshot = { index: 5, term: 1, membership, data: '' }
+  let isConnected = false
+  const storage = { id: ID, save: async () => {}, compact: async () => {}, close: async () => {} }
+  const sent: Message[] = []
+  const send = (message: Message): boolean => {
+    if (isConnected) sent.push(message)
+    return isConnected
+  }
+  const driver = new Driver(
+    { clock: systemClock, log, random: () => 0.5, storage, send, onLeader: () => {} },
+    { hardState: { term: 1, vote: null }, snapshot, entries: [] },
+  )
+  t.after(() => driver.stop())
+  driver.replica.raft.campaign()
+  driver.kick()
+  await pause(50)
+  const { term } = driver.replica.raft
+  const rejected = { kind: 'append-rejected', index: 5, hint: 0, hintTerm: 0 } as const
+  driver.step({ from: OTHER, to: ID, term, body: rejected })
+  await pause(50)
+  isConnected = true
+  driver.step({ from: OTHER, to: ID, term, body: { kind: 'heartbeat-answer', round: 1 } })
+  await pause(50)
+  assert.deepEqual(
+    sent.map(({ body }) => body.kind),
+    ['snapshot'],
+  )
+})
+
 test('after a write of which nobody knows how it ended the member answers nothing any more', async (t) => {
   const { driver, sent } = driverOn(async () => {
     throw new StorageError('broken', 'x cannot be synced: EIO')
@@ -184,8 +218,9 @@ test('after a write of which nobody knows how it ended the member answers nothin
 })
 
 test('whoever waits for a leader leaves nothing behind at each attempt', async (t) => {
-  const group = new Group(t, [20740, 20741])
-  const alone = await group.start(20740)
+  const ports = await freePorts(2)
+  const group = new Group(t, ports)
+  const alone = await group.start(ports[0] ?? 0)
   const warnings: Error[] = []
   const hear = (warning: Error): number => warnings.push(warning)
   process.on('warning', hear)

@@ -8,6 +8,7 @@ import type { ChangeListener, Submitted } from '../replica/replica.ts'
 import { Storage } from '../storage/storage.ts'
 import { stretchPassword } from '../transport/keys.ts'
 import { Mesh } from '../transport/mesh.ts'
+import { openTls, type Trust } from '../transport/trust.ts'
 import type { KeyAccess, ReadOutcome, SubmitOutcome } from './access.ts'
 import { Driver } from './driver.ts'
 import { type Arrival, Joining } from './joining.ts'
@@ -46,7 +47,7 @@ export class RaftNode implements KeyAccess {
     options: NodeOptions,
     deps: NodeDeps,
     opened: Extract<Awaited<ReturnType<typeof Storage.open>>, { kind: 'opened' }>,
-    secret: Buffer | null,
+    trust: Trust,
   ) {
     this.#options = options
     this.#deps = deps
@@ -70,7 +71,7 @@ export class RaftNode implements KeyAccess {
     })
     this.#mesh = new Mesh({
       self: { kind: 'member', id: opened.storage.id },
-      secret,
+      ...trust,
       clock,
       log,
       onMessage: (message: Message) => this.#driver.step(message),
@@ -92,13 +93,15 @@ export class RaftNode implements KeyAccess {
     const { bind, selfAddress, dataDir, password } = options
     const busy = await isPortFree(bind)
     if (busy !== null) return { kind: 'impossible', text: `raft: ${busy}` }
+    const tls = openTls(options.tls, deps)
+    if (typeof tls === 'string') return { kind: 'impossible', text: `raft: ${tls}` }
     const newId = makeNodeId(selfAddress, randomBytes(6).toString('hex'))
     const opened = await Storage.open(join(dataDir, folderName(selfAddress)), newId)
     if (opened.kind === 'unusable') return { kind: 'impossible', text: `raft: ${opened.text}` }
     if (opened.cutBytes > 0)
       deps.log.warning(`raft: ${opened.cutBytes} bytes of an unfinished write were cut off the log`)
     const secret = password === null ? null : await stretchPassword(password)
-    const node = new RaftNode(options, deps, opened, secret)
+    const node = new RaftNode(options, deps, opened, { secret, tls })
     const problem = await node.#mesh.listen(bind.host, bind.port)
     if (problem !== null) {
       await node.stop()

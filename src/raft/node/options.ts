@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
+import type { TlsPaths } from '../transport/tls-files.ts'
 
 /** A member of a group as its operator describes it. */
 export interface NodeOptions {
@@ -12,6 +13,7 @@ export interface NodeOptions {
   /** Everything of this member lies in a folder in here. */
   readonly dataDir: string
   readonly password: string | null
+  readonly tls: TlsPaths | null
 }
 
 export interface NodeDeps {
@@ -25,6 +27,9 @@ export interface NodeDeps {
  * is proportional to it.
  */
 export const TIMING = { tickMs: 250, heartbeatTicks: 2, electionTicks: 5, jitterTicks: 3 } as const
+
+/** Of the entries in one message. */
+export const APPEND_BYTES_MAX = 256 * 1024
 
 /** Entries between snapshots, and entries kept for those who are a little behind: together some 1 MB in memory. */
 export const SNAPSHOT_EVERY = 1000

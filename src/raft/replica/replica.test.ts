@@ -8,7 +8,7 @@ import { Replica } from './replica.ts'
 const [A, B] = [nodeId('a#1'), nodeId('b#1')]
 
 test('a snapshot of the leader that arrives while earlier entries are being written takes their place', () => {
-  const raft = { id: B, heartbeatTicks: 2, electionTicks: 5, jitterTicks: 0, random: () => 0 }
+  const raft = { id: B, heartbeatTicks: 2, electionTicks: 5, jitterTicks: 0, appendBytesMax: 1e6, random: () => 0 }
   const options = { raft, now: () => 0 as Instant, firstRead: 1, snapshotEvery: 2, keepEntries: 1 }
   const replica = new Replica(options, NOTHING_RESTORED)
   const step = (body: Body): void => replica.step({ from: A, to: B, term: 1, body })

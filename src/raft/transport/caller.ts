@@ -49,8 +49,11 @@ export class Caller {
     return this.#link === link
   }
 
-  send(text: string): void {
-    if (this.#isUp && this.#link?.send(text)) this.noteSent()
+  /** @returns whether a connection took it */
+  send(text: string): boolean {
+    if (!this.#isUp || !this.#link?.send(text)) return false
+    this.noteSent()
+    return true
   }
 
   noteSent(): void {

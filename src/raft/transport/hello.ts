@@ -19,6 +19,9 @@ const MAGIC = Buffer.from('MTRCHRF', 'latin1')
 /** Magic, version, length of the JSON that follows. */
 const HEADER = MAGIC.length + 1 + 2
 const HELLO_MAX = 1024
+/** First bytes of who speaks TLS. */
+const TLS_HANDSHAKE = 0x16
+const TLS_ALERT = 0x15
 
 export function printHello({ peer, secured, nonce, publicKey }: Hello): Buffer {
   const id = peer.kind === 'member' ? peer.id : null
@@ -38,6 +41,9 @@ export type HelloOutcome =
 
 /** @param received everything so far */
 export function parseHello(received: Buffer): HelloOutcome {
+  if (received[0] === TLS_HANDSHAKE || received[0] === TLS_ALERT) {
+    return { kind: 'refused', reason: 'it uses TLS, and here raft.cert is not set' }
+  }
   const known = Math.min(received.length, MAGIC.length)
   if (!received.subarray(0, known).equals(MAGIC.subarray(0, known))) {
     return { kind: 'refused', reason: 'it does not speak the protocol of Matriarch' }

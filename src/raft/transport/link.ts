@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { FrameReader, frame, PART_BYTES, Parts, TEXT_MAX, TextReader, wholeText } from './frames.ts'
 import { type Hello, type Peer, parseHello, printHello } from './hello.ts'
 import { connectionKeys, newEphemeral, Opener, Sealer } from './keys.ts'
+import { troubleText } from './tls.ts'
 
 export interface LinkOptions {
   readonly socket: Socket
@@ -44,8 +45,10 @@ export class Link {
     socket.setKeepAlive(true, 5000)
     socket.on('data', (bytes: Buffer) => this.#onData(bytes))
     socket.on('drain', () => this.#sendParts())
-    socket.on('error', (error) => this.close(error.message))
-    socket.on('close', () => this.close(this.#state === 'ready' ? 'the connection was closed' : 'it hung up'))
+    socket.on('error', (error) => this.close(troubleText(error)))
+    socket.on('close', () =>
+      this.close(this.#state === 'ready' ? 'the connection was closed' : 'it hung up; its log may say why'),
+    )
     if (side === 'initiator') socket.write(this.#ownHello)
   }
 

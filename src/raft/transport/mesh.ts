@@ -9,11 +9,12 @@ import { Caller } from './caller.ts'
 import { Complaints } from './complaints.ts'
 import type { Peer } from './hello.ts'
 import { Link } from './link.ts'
+import { connectTls, TlsDoor } from './tls.ts'
+import type { Trust } from './trust.ts'
 import { parsePacket, printPacket } from './wire.ts'
 
-export interface MeshOptions {
+export interface MeshOptions extends Trust {
   readonly self: Peer
-  /** From the password; `null`: none. */
   readonly secret: Buffer | null
   readonly clock: Clock
   readonly log: Log
@@ -44,16 +45,27 @@ export class Mesh {
   readonly #complaints: Complaints
   #nextCall = 1
   #server: Server | null = null
+  readonly #door: TlsDoor | null
   #isClosed = false
 
   constructor(options: MeshOptions) {
     this.#options = options
     this.#complaints = new Complaints(options.clock, options.log)
+    const { tls } = options
+    this.#door =
+      tls &&
+      new TlsDoor({
+        files: tls,
+        handshakeMs: GREETING_MS,
+        onSecure: (socket) => this.#accept(socket),
+        onRefused: (from, reason) => this.#refused(from, reason),
+      })
   }
 
   /** @returns why nobody can be heard; `null`: it works */
   listen(host: string | null, port: number): Promise<string | null> {
-    const server = createServer((socket) => this.#accept(socket))
+    const server = createServer((socket) => (this.#door ? this.#door.admit(socket) : this.#accept(socket)))
+    server.maxConnections = INCOMING_MAX
     this.#server = server
     return new Promise((resolve) => {
       server.once('error', (error) => resolve(error.message))
@@ -67,10 +79,10 @@ export class Mesh {
     })
   }
 
-  /** Messages may be lost; whoever sends them knows that. */
-  send(message: Message): void {
+  /** Messages may be lost; whoever sends them knows that. @returns whether there was a connection to take it */
+  send(message: Message): boolean {
     const address = addressOf(message.to)
-    this.#caller(address).send(printPacket({ kind: 'raft', message }))
+    return this.#caller(address).send(printPacket({ kind: 'raft', message }))
   }
 
   /** Opens connections to these addresses and keeps them open; all others are closed. */
@@ -125,6 +137,7 @@ export class Mesh {
     this.#isClosed = true
     for (const caller of this.#callers.values()) caller.close()
     for (const link of this.#incoming.keys()) link.close('closing')
+    this.#door?.close()
     const server = this.#server
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
   }
@@ -132,17 +145,18 @@ export class Mesh {
   #caller(address: string): Caller {
     const known = this.#callers.get(address)
     if (known) return known
-    const { clock, onLost, self, secret } = this.#options
+    const { clock, onLost, self, secret, tls } = this.#options
     const caller = new Caller({
       address,
       clock,
-      connect: ({ host, port }, events) =>
-        new Link({ socket: createConnection({ host, port }), side: 'initiator', self, secret, ...events }),
+      connect: (place, events) => {
+        const socket = tls ? connectTls(place, tls) : createConnection(place)
+        return new Link({ socket, side: 'initiator', self, secret, ...events })
+      },
       onText: (link, text) => this.#onText(link, text),
       onLost: (link, reason) => {
         this.#forget(link, reason)
-        if (!this.#isClosed)
-          this.#complaints.note(address, `raft: no connection to ${address}: ${reason}`, ABSENCE_MS)
+        if (!this.#isClosed) this.#complaints.note(address, `raft: no connection to ${address}: ${reason}`, ABSENCE_MS)
         onLost(address)
       },
       onReady: () => this.#complaints.over(address, `raft: connected to ${address}`),
@@ -153,7 +167,7 @@ export class Mesh {
 
   #accept(socket: Socket): void {
     const { self, secret, clock } = this.#options
-    if (this.#isClosed || this.#incoming.size >= INCOMING_MAX) {
+    if (this.#isClosed) {
       socket.destroy()
       return
     }
@@ -167,10 +181,14 @@ export class Mesh {
       onText: (own, text) => this.#onText(own, text),
       onClose: (own, reason) => {
         this.#incoming.delete(own)
-        if (!own.wasReady && !this.#isClosed) this.#complaints.note(`from ${from}`, `raft: refused ${from}: ${reason}`)
+        if (!own.wasReady) this.#refused(from, reason)
       },
     })
     this.#incoming.set(link, clock.now())
+  }
+
+  #refused(from: string, reason: string): void {
+    if (!this.#isClosed) this.#complaints.note(`from ${from}`, `raft: refused ${from}: ${reason}`)
   }
 
   #onText(link: Link, text: string): void {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { createConnection, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { budget, LogBook, systemClock } from '../../../test/support/real.ts'
+import { budget, freePorts, LogBook, systemClock } from '../../../test/support/real.ts'
 import { type JsonObject } from '../../cluster/json.ts'
 import { type Message, nodeId } from '../core/types.ts'
 import { FrameReader, frame, Parts, TextReader, wholeText } from './frames.ts'
 import { type Peer, parseHello, printHello } from './hello.ts'
 import { connectionKeys, newEphemeral, Opener, Sealer, stretchPassword } from './keys.ts'
 import { Mesh } from './mesh.ts'
+import type { TlsFiles } from './tls-files.ts'
 import { parsePacket, printPacket } from './wire.ts'
 
 interface Side {
@@ -17,22 +18,24 @@ interface Side {
   readonly messages: Message[]
 }
 
-let nextPort = 20780
-
-async function listening(t: TestContext, secret: Buffer | null): Promise<Side & { readonly port: number }> {
-  const port = nextPort
-  nextPort += 1
-  const side = makeSide(t, { kind: 'member', id: nodeId(`127.0.0.1:${port}#x`) }, secret)
+async function listening(
+  t: TestContext,
+  secret: Buffer | null,
+  tls: TlsFiles | null = null,
+): Promise<Side & { readonly port: number }> {
+  const [port = 0] = await freePorts(1)
+  const side = makeSide(t, { kind: 'member', id: nodeId(`127.0.0.1:${port}#x`) }, secret, tls)
   assert.equal(await side.mesh.listen('127.0.0.1', port), null)
   return { ...side, port }
 }
 
-function makeSide(t: TestContext, self: Peer, secret: Buffer | null): Side {
+function makeSide(t: TestContext, self: Peer, secret: Buffer | null, tls: TlsFiles | null = null): Side {
   const log = new LogBook()
   const messages: Message[] = []
   const mesh = new Mesh({
     self,
     secret,
+    tls,
     clock: systemClock,
     log,
     onMessage: (message) => messages.push(message),
@@ -75,10 +78,10 @@ for (const password of [null, 'secret']) {
 test('who has another password, or none, is refused, and both sides say why', async (t) => {
   const server = await listening(t, await stretchPassword('secret'))
   const wrong = makeSide(t, CLIENT, await stretchPassword('guess'))
-  assert.equal((await call(wrong, server.port, {}, 500)).kind, 'not-sent')
+  assert.equal((await call(wrong, server.port, {}, 10_000)).kind, 'not-sent')
   assert.ok(server.log.has('its raft.password is another one'), server.log.lines.join())
   const none = makeSide(t, CLIENT, null)
-  assert.deepEqual(await call(none, server.port, {}, 500), {
+  assert.deepEqual(await call(none, server.port, {}, 10_000), {
     kind: 'not-sent',
     reason: `127.0.0.1:${server.port}: it uses raft.password, and here is none`,
   })
