@@ -126,7 +126,7 @@ export class Etcd {
     return this.#range(prefix, end)
   }
 
-  async put(key: string, value: string): Promise<void> {
+  async put(key: string, value: string | Uint8Array): Promise<void> {
     await this.#call('/v3/kv/put', { key: encoded(key), value: encoded(value) })
   }
 
@@ -158,7 +158,7 @@ export class Etcd {
   }
 }
 
-function encoded(text: string): string {
+function encoded(text: string | Uint8Array): string {
   return Buffer.from(text).toString('base64')
 }
 

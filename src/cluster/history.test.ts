@@ -25,4 +25,6 @@ test('ha 18.1 records of three, four and five fields are kept as they are, what 
     stored('[["x"],7,[2,"y","z"],[5,6,"why"]]')?.records?.map((record) => record.timeline),
     [5],
   )
+  assert.equal(stored(text)?.whole, true)
+  for (const damaged of ['{}', 'no list', '[[1]]']) assert.equal(stored(damaged)?.whole, false)
 })

@@ -17,14 +17,17 @@ export interface History {
   readonly version: Version
   /** `null` where the value is not a JSON list. */
   readonly records: readonly HistoryRecord[] | null
+  /** Everything in it could be read. */
+  readonly whole: boolean
 }
 
 export function parseHistory(stored: StoredValue | undefined): History | null {
   if (!stored) return null
   const parsed = parseJson(stored.text)
-  if (!Array.isArray(parsed)) return { version: stored.version, records: null }
+  if (!Array.isArray(parsed)) return { version: stored.version, records: null, whole: false }
   const records = (parsed as readonly Json[]).map(parseRecord)
-  return { version: stored.version, records: records.filter((record) => record !== null) }
+  const understood = records.filter((record) => record !== null)
+  return { version: stored.version, records: understood, whole: understood.length === records.length }
 }
 
 function parseRecord(value: Json): HistoryRecord | null {

@@ -28,7 +28,11 @@ export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
     const text = ha.memory.settings.paused ? `PAUSE: ${outcome.text}` : outcome.text
     const result = { rule: outcome.rule, text }
     const recording = recorder && { recording: () => recorder.recording(result) }
-    journal.endCycle({ ...result, startedAt, endedAt: clock.now(), ...recording })
+    try {
+      journal.endCycle({ ...result, startedAt, endedAt: clock.now(), ...recording })
+    } catch (error) {
+      ha.world.log.error('The cycle could not be written into the journal', error)
+    }
     recorder?.end()
     return { ...outcome, text }
   })

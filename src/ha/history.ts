@@ -6,24 +6,26 @@ import { type Cycle, inStore } from './world.ts'
 export async function maintainHistory(c: Cycle): Promise<void> {
   const seen = await observation(c)
   if (!seen || seen.timeline === 0) return
-  const stored = c.view.history?.records ?? []
+  const known = c.view.history
+  const stored = known?.records ?? []
+  const damaged = known !== null && !known.whole
   if (seen.timeline === 1) {
-    if (stored.length > 0) await inStore(c, (budget) => c.world.dcs.writeHistory([], budget))
+    if (stored.length > 0 || damaged) await inStore(c, (budget) => c.world.dcs.writeHistory([], budget))
     return
   }
   const last = stored.at(-1)
-  if (last && last.timeline === seen.timeline - 1 && last.at !== null && last.leader !== null) return
+  if (!damaged && last && last.timeline === seen.timeline - 1 && last.at !== null && last.leader !== null) return
   const local = await c.world.postgres.localTimelineHistory(seen.timeline)
   if (!local || local.switches.length === 0) return
   const records = local.switches.map((line): HistoryRecord => {
-    const known = stored.find((record) => record.timeline === line.timeline && record.lsn === line.switchpoint)
+    const told = stored.find((record) => record.timeline === line.timeline && record.lsn === line.switchpoint)
     const own = line.timeline === seen.timeline - 1
     return {
       timeline: line.timeline,
       lsn: line.switchpoint,
       reason: line.reason,
-      at: own ? local.modifiedAt : (known?.at ?? null),
-      leader: own ? c.world.name : (known?.leader ?? null),
+      at: own ? local.modifiedAt : (told?.at ?? null),
+      leader: own ? c.world.name : (told?.leader ?? null),
     }
   })
   const { maxTimelinesHistory } = c.settings
