@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { later } from '../src/cluster/time.ts'
@@ -38,6 +38,7 @@ interface Seat {
   readonly bindPort: number
 }
 
+const MEMORY = '/dev/shm'
 const PASSWORD = 'only for tests and demonstrations'
 const CALL_MS = 5000
 const START_MS = 20_000
@@ -50,6 +51,8 @@ export class RaftGroup implements Store {
   readonly #options: RaftGroupOptions
   readonly #seats: Seat[] = []
   readonly #wires: Wire[] = []
+  /** Where the voters keep their copies. */
+  readonly #data: string
   readonly #witnesses: Program[] = []
   readonly #sections = new Map<string, ConfigDocument>()
   /** Seats in use; witnesses sit first. */
@@ -59,6 +62,9 @@ export class RaftGroup implements Store {
 
   private constructor(options: RaftGroupOptions) {
     this.#options = options
+    // In memory if possible: no machine really loses power here, and a busy disk takes many seconds to sync.
+    this.#data = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : options.folder, 'matriarch-raft-'))
+    giveTo(options.user, this.#data)
     this.#taken = options.witnesses
   }
 
@@ -118,7 +124,7 @@ export class RaftGroup implements Store {
     const known = this.#sections.get(folder)
     if (known) return { raft: known }
     if (this.#taken === this.#seats.length) await this.#addSeat()
-    const section = this.#section(this.#taken, join(folder, 'raft'))
+    const section = this.#section(this.#taken)
     this.#taken += 1
     this.#sections.set(folder, section)
     return { raft: section }
@@ -157,6 +163,7 @@ export class RaftGroup implements Store {
     for (const witness of this.#witnesses) witness.signal('SIGKILL')
     for (const wire of this.#wires) await wire.cut()
     await (await this.#client)?.close()
+    rmSync(this.#data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
   async #addSeat(): Promise<void> {
@@ -169,7 +176,7 @@ export class RaftGroup implements Store {
     if (this.#isRunning) await wire.open()
   }
 
-  #section(index: number, dataDir: string): ConfigDocument {
+  #section(index: number): ConfigDocument {
     const own = this.#seats[index]
     if (!own) throw new Error('a voter without a seat')
     const partners = this.#seats.filter((seat) => seat !== own)
@@ -177,7 +184,7 @@ export class RaftGroup implements Store {
       self_addr: `127.0.0.1:${own.port}`,
       bind_addr: `127.0.0.1:${own.bindPort}`,
       partner_addrs: partners.map(({ port }) => `127.0.0.1:${port}`),
-      data_dir: dataDir,
+      data_dir: this.#data,
       password: PASSWORD,
     }
   }
@@ -187,7 +194,7 @@ export class RaftGroup implements Store {
     const folder = join(parent, `witness${index + 1}`)
     mkdirSync(folder)
     const configFile = join(folder, 'witness.yml')
-    writeFileSync(configFile, stringify({ raft: this.#section(index, folder) }), { mode: 0o600 })
+    writeFileSync(configFile, stringify({ raft: this.#section(index) }), { mode: 0o600 })
     giveTo(user, folder, configFile)
     const logFile = join(folder, 'witness.log')
     const argv = [program, 'raft-controller', configFile]
