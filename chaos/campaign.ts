@@ -29,7 +29,8 @@ export interface BlowResult {
   readonly dualMs: number
 }
 
-const LIMIT_MS = 120_000
+/** On a saturated machine with a lease of 5 s a cluster changes its primary a few times before it comes to rest. */
+const LIMIT_MS = 600_000
 
 /**
  * Kills or freezes the agent of the primary while clients write, waits until another member takes the writes, and gives
