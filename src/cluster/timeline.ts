@@ -17,6 +17,14 @@ export function parseTimeline(value: unknown): Timeline | null {
   return typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= 0xffffffff ? (n as Timeline) : null
 }
 
+/** A number so far ahead of our own timeline was never reached by promotions: somebody has put it there. */
+const FAR_AHEAD = 10_000
+
+/** The highest of these that a cluster on timeline `own` may have come to. */
+export function highestCredible(own: Timeline, told: readonly (Timeline | null | undefined)[]): Timeline {
+  return told.reduce<Timeline>((most, one) => (one && one > most && one - own <= FAR_AHEAD ? one : most), own)
+}
+
 /** The first 8 hexadecimal digits of a WAL file name, or the name of a history file without its ending. */
 export function timelineHex(t: Timeline): string {
   return t.toString(16).toUpperCase().padStart(8, '0')

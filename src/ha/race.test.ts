@@ -104,3 +104,17 @@ test('6.4 a member that does not answer holds up a race for 2 s, or for retry_ti
     assert.equal(waitedMs, limitMs)
   }
 })
+
+test('9 a number of a timeline that nobody can have reached does not stop a promotion', async () => {
+  const s = new Scene().leader(null).member('ghost', { timeline: 4_294_967_295 })
+  s.keys.set('status', '{"optime":1000,"timeline":4294967295}')
+  const written: unknown[] = []
+  Object.assign(s.ha.world.dcs, {
+    writeStatus: async (status: { timeline?: number }) => {
+      written.push(status.timeline)
+      return { kind: 'done', value: undefined }
+    },
+  })
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+  assert.deepEqual(written, [2])
+})

@@ -2,7 +2,7 @@ import type { Lsn } from '../cluster/lsn.ts'
 import { isVersionBelow } from '../cluster/member.ts'
 import { slotName } from '../cluster/slot-name.ts'
 import { NO_STATUS, type Status } from '../cluster/status.ts'
-import { type Timeline, timeline, UNKNOWN_TIMELINE } from '../cluster/timeline.ts'
+import { highestCredible, type Timeline, UNKNOWN_TIMELINE } from '../cluster/timeline.ts'
 import { observation, walPosition } from './facts.ts'
 import { failsafeRecord } from './failsafe.ts'
 import { retainedSlots } from './retention.ts'
@@ -33,8 +33,8 @@ export async function publishStatus(c: Cycle): Promise<void> {
 
 /** The record of timelines that are used up is carried along; a cluster that never promoted has none. */
 export function usedTimelines(known: Status, own: Timeline): Pick<Status, 'timeline'> {
-  const highest = Math.max(known.timeline ?? 0, own)
-  return highest > 1 ? { timeline: timeline(highest) } : {}
+  const highest = own === UNKNOWN_TIMELINE ? (known.timeline ?? own) : highestCredible(own, [known.timeline])
+  return highest > 1 ? { timeline: highest } : {}
 }
 
 function onlyPermanent(c: Cycle, slots: Record<string, Lsn>): Record<string, Lsn> {

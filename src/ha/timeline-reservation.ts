@@ -1,5 +1,5 @@
 import { clusterTimeline } from '../cluster/history.ts'
-import { type Timeline, timeline } from '../cluster/timeline.ts'
+import { highestCredible, type Timeline, timeline } from '../cluster/timeline.ts'
 import { type Cycle, did, inStore } from './world.ts'
 
 /**
@@ -13,8 +13,8 @@ export async function reserveTimeline(c: Cycle): Promise<Timeline | null> {
   const { view, memory, world } = c
   const own = await world.postgres.identifyTimeline(c.signal)
   if (own === null) return null
-  const told = [...view.members, ...(memory.store.lockedView?.members ?? [])].map((member) => member.data.timeline ?? 0)
-  const used = Math.max(own, clusterTimeline(view.history), view.status.timeline ?? 0, ...told)
+  const told = [...view.members, ...(memory.store.lockedView?.members ?? [])].map((member) => member.data.timeline)
+  const used = highestCredible(own, [clusterTimeline(view.history), view.status.timeline, ...told])
   const next = timeline(used + 1)
   const written = await inStore(c, (budget) => world.dcs.writeStatus({ ...view.status, timeline: next }, budget))
   did(c, 'reserve timeline', { timeline: next, outcome: written.kind })
