@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../cluster/json.ts'
 import { timeline } from '../cluster/timeline.ts'
+import { textForm } from '../cluster/values.ts'
 import type { Postgres } from '../ports/postgres.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -83,7 +84,7 @@ async function after(scene: Case['scene'], fails: Partial<Postgres>): Promise<{ 
   scene(s)
   Object.assign(journal, {
     record: ({ what, detail }: { what: string; detail?: JsonObject }) => {
-      if (what === 'begin action') begun.push(String(detail?.['action']))
+      if (what === 'begin action') begun.push(textForm(detail?.['action']))
     },
   })
   Object.assign(clock, {

@@ -68,7 +68,7 @@ function loudLines(member: Member): readonly string[] {
 /** On a machine with far too much to do a cycle of more than a second is no news, and true. */
 function overloaded(): boolean {
   const [lastMinute = 0] = loadavg()
-  if (lastMinute > 4 * availableParallelism()) console.log(`load ${lastMinute}: late cycles are not counted`)
+  if (lastMinute > 4 * availableParallelism()) process.stdout.write(`load ${lastMinute}: late cycles are not counted\n`)
   return lastMinute > 4 * availableParallelism()
 }
 
