@@ -11,7 +11,7 @@ import { makeNodeId } from '../replica/identity.ts'
 import { StorageError } from '../storage/files.ts'
 import { Driver } from './driver.ts'
 import { RaftNode } from './node.ts'
-import { folderName } from './options.ts'
+import { folderName, TIMING } from './options.ts'
 
 const log = new LogBook()
 const deps = { clock: systemClock, random: systemRandom, log }
@@ -108,6 +108,21 @@ test('a minority waits, a majority founds a group, and whoever comes later joins
   const again = await Promise.all(ports.map((port) => group.start(port)))
   await until('all are back', () => group.allArrived)
   assert.equal(await get(again[0] as RaftNode, 'k'), '2')
+})
+
+test('a leader that stops hands its lead on: nobody waits until it is missed', async (t) => {
+  const ports = await freePorts(3)
+  const group = new Group(t, ports)
+  for (const port of ports) await group.start(port)
+  await until('all have a vote', () => group.allArrived)
+  const leads = ([, node]: readonly [number, RaftNode]): boolean => node.replica.raft.isLeader
+  const [port = 0] = [...group.nodes].find(leads) ?? []
+  const began = performance.now()
+  await group.stop(port)
+  await until('somebody else leads', () => [...group.nodes].some(leads))
+  const tookMs = performance.now() - began
+  const { tickMs, electionTicks } = TIMING
+  assert.ok(tookMs < tickMs * electionTicks, `${tookMs} ms`)
 })
 
 test('a damaged log keeps a member from starting, and so does a port in use', async (t) => {

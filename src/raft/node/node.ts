@@ -26,6 +26,8 @@ export type NodeStart =
 const ATTEMPT_MS = 2000
 const AGAIN_PAUSE_MS = 50
 const LOOK_EVERY_MS = 1000
+/** How long a leader that stops waits for its successor. */
+const HAND_ON_MS = 500
 /** A leader missed for so many looks is asked for, and again after so many. */
 const EXPLAIN_AFTER = 6
 const EXPLAIN_LOOKS = 60
@@ -232,12 +234,27 @@ export class RaftNode implements KeyAccess {
     })
   }
 
+  /** A leader hands its lead on first. */
   async stop(): Promise<void> {
+    if (this.failure === null) await this.#handOn()
     this.#end.abort()
     this.#leadership.abort()
     await Promise.all(this.#tasks)
     await this.#mesh.close()
     await this.#driver.stop()
+  }
+
+  /** To the one who has most: nobody has to find out by silence that this member is gone. */
+  async #handOn(): Promise<void> {
+    const { raft } = this.replica
+    const { clock } = this.#deps
+    const [successor] = raft.status.followers
+      .filter(({ id, active }) => active && raft.log.membership.voters.includes(id))
+      .sort((a, b) => b.match - a.match)
+    if (!successor || !raft.transfer(successor.id)) return
+    this.#driver.kick()
+    const { signal } = this.#leadership
+    await clock.sleep(HAND_ON_MS, signal)
   }
 
   #mayTry(budget: Budget): boolean {
