@@ -4,7 +4,9 @@ import type { World } from '../world/world.ts'
 
 const WINDOW_MS = 10_000
 /** What fails is tried again after 1, 2, 4, 8 s; the rest is for what several faults at once may bring about. */
-const MOST = 8
+const USUAL = 8
+/** Each cycle may try once, and sometimes something wakes it. */
+const BEYOND_CYCLES = 4
 
 /** Watches one agent: whatever an action comes to, it is not begun over and over without a pause. */
 export class Haste {
@@ -17,6 +19,10 @@ export class Haste {
     this.#host = host
   }
 
+  get #loopWaitMs(): number {
+    return Number(this.#world.options.dynamicConfig['loop_wait']) * 1000
+  }
+
   step({ what, detail }: JournalEntry): void {
     if (what !== 'begin action') return
     const action = String(isObject(detail) ? detail['action'] : detail)
@@ -24,7 +30,7 @@ export class Haste {
     const times = (this.#begun.get(action) ?? []).filter((at) => at > now - WINDOW_MS)
     times.push(now)
     this.#begun.set(action, times)
-    if (times.length > MOST)
+    if (times.length > Math.max(USUAL, WINDOW_MS / this.#loopWaitMs + BEYOND_CYCLES))
       this.#world.violations.report('no haste', `${this.#host} began "${action}" ${times.length} times in 10 s`)
   }
 }

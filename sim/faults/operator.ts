@@ -96,11 +96,11 @@ function writeConfig(world: World, document: JsonObject): void {
   world.store.tree.put(KEYS.config, printJson(document), null, null)
 }
 
-/** Another site becomes the primary one: this cluster copies from there. */
+/** Another site becomes the primary one: this cluster copies from there. It needs pg_rewind for that, which nothing replaces. */
 export const becomesStandbyCluster: Fault = ({ world }) => {
   const source = primaryOf(world)
   const { config } = viewFromKeys(world.store.tree.keys)
-  if (world.remote || !source?.server.files || !config?.valid) return undefined
+  if (world.remote || !source?.server.files || !source.server.canRewind || !config?.valid) return undefined
   world.trace.add('store', '!!! another site took over, this is a standby cluster now')
   world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories'])
   world.remote = openRemoteCopy(world.around, source.server.files)

@@ -25,7 +25,6 @@ const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
 const SELDOM: ReadonlySet<FaultKind> = new Set([
   'store wiped',
   'store restored',
-  'paused',
   'manual failover',
   'standby cluster promoted',
   'becomes a standby cluster',
@@ -36,7 +35,7 @@ const SELDOM: ReadonlySet<FaultKind> = new Set([
 
 /** Each seed turns some kinds of faults off altogether: many bugs show only where others do not hide them. */
 export function swarm(rng: Rng, seed: string, given: Pick<WorldOptions, 'traceLines' | 'pardoned'>): Swarm {
-  const kinds = FAULTS.filter((kind) => rng.chance(SELDOM.has(kind) ? 0.12 : 0.5))
+  const kinds = FAULTS.filter((kind) => rng.chance(kind === 'paused' ? 0.25 : SELDOM.has(kind) ? 0.12 : 0.5))
   const members = NAMES.slice(0, rng.pick([2, 3, 3, 3, 4, 5]))
   const standby = rng.chance(0.1)
   return {

@@ -65,6 +65,39 @@ test('an action that fails again and again is begun less and less often, until i
   assert.deepEqual(pauses, ['sleep 1000', 'sleep 2000', 'sleep 4000', 'sleep 8000', 'sleep 8000', 'sleep 1000'])
 })
 
+test('a pause after a failure ends with the next action: the loop is woken once for all that failed meanwhile', async () => {
+  const pauses: { readonly signal: AbortSignal; readonly end: () => void }[] = []
+  let wakes = 0
+  const clock: Clock = {
+    now: () => 0 as Instant,
+    wallMs: () => 0,
+    sleep: (_ms, signal) =>
+      new Promise((resolve) => {
+        pauses.push({ signal, end: resolve })
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      }),
+    deadline: () => ({ signal: new AbortController().signal, done: () => {} }),
+  }
+  const slot = new LongActions(
+    clock,
+    () => (wakes += 1),
+    () => {},
+  )
+  for (let i = 0; i < 3; i++) {
+    const begun = slot.begin('restart', async () => false)
+    assert.ok(begun.kind === 'begun')
+    await begun.ended
+  }
+  assert.deepEqual(
+    pauses.map(({ signal }) => signal.aborted),
+    [true, true, false],
+  )
+  assert.equal(wakes, 0)
+  pauses.at(-1)?.end()
+  for (let i = 0; i < 5; i++) await Promise.resolve()
+  assert.equal(wakes, 1)
+})
+
 test('1.6 a cancelled action is waited for and its error is nobody else’s business', async () => {
   const { actions: slot, events } = actions()
   slot.begin('restart', async (signal) => {

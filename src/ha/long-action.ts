@@ -34,6 +34,8 @@ export class LongActions {
   #running: Running | null = null
   /** The last action that ended, while it only ever failed. */
   #failed = { name: '', pauseMs: 0 }
+  /** After a failure. The next action, whichever it is, ends it: that one will wake the loop. */
+  #pause: AbortController | null = null
   readonly #clock: Clock
   readonly #onEnd: () => void
   readonly #onError: (name: string, error: unknown) => void
@@ -65,6 +67,7 @@ export class LongActions {
    */
   begin<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Begun<T | undefined> {
     if (this.#running) return { kind: 'busy', running: this.#running.name }
+    this.#pause?.abort()
     const abort = new AbortController()
     const since = this.#clock.now()
     this.#onStep({ step: 'begun', name })
@@ -88,7 +91,12 @@ export class LongActions {
     const again = this.#failed.name === name
     const pauseMs = again ? Math.min(2 * this.#failed.pauseMs, PAUSE_MAX_MS) : PAUSE_AFTER_FAILURE_MS
     this.#failed = failed ? { name, pauseMs } : { name: '', pauseMs: 0 }
-    if (failed) await this.#clock.sleep(pauseMs, new AbortController().signal)
+    if (failed) {
+      const pause = new AbortController()
+      this.#pause = pause
+      await this.#clock.sleep(pauseMs, pause.signal)
+      if (pause.signal.aborted) return
+    }
     this.#onEnd()
   }
 
