@@ -12,7 +12,7 @@ const RELAY_PORT = 12_379
  */
 export async function delayAnswers(server: Etcd, ms: number): Promise<ChildProcess> {
   const { namespace, address } = server.host
-  const inside = ['nsenter', `--net=/run/netns/${namespace}`]
+  const inside = [`--net=/run/netns/${namespace}`]
   const rules = `table ip late {
   chain arriving {
     type nat hook prerouting priority -100;
@@ -20,9 +20,9 @@ export async function delayAnswers(server: Etcd, ms: number): Promise<ChildProce
   }
 }
 `
-  await command([...inside, 'nft', '-f', '-'], rules)
-  const [program = '', ...words] = [...inside, process.execPath, '-e', relay(address, server.port, ms)]
-  return spawn(program, words, { stdio: 'ignore', detached: true })
+  await command(['nsenter', ...inside, 'nft', '-f', '-'], rules)
+  const words = [...inside, process.execPath, '-e', relay(address, server.port, ms)]
+  return spawn('nsenter', words, { stdio: 'ignore', detached: true })
 }
 
 function relay(address: string, port: number, ms: number): string {
