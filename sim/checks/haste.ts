@@ -1,4 +1,5 @@
 import { isObject } from '../../src/cluster/json.ts'
+import { textForm } from '../../src/cluster/values.ts'
 import type { JournalEntry } from '../../src/ports/journal.ts'
 import type { World } from '../world/world.ts'
 
@@ -25,7 +26,7 @@ export class Haste {
 
   step({ what, detail }: JournalEntry): void {
     if (what !== 'begin action') return
-    const action = String(isObject(detail) ? detail['action'] : detail)
+    const action = textForm(isObject(detail) ? detail['action'] : detail)
     const now = this.#world.scheduler.now
     const times = (this.#begun.get(action) ?? []).filter((at) => at > now - WINDOW_MS)
     times.push(now)

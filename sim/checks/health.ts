@@ -1,3 +1,4 @@
+import { replicatefrom } from '../../src/cluster/tags.ts'
 import { KEYS } from '../../src/cluster/view.ts'
 import type { Postmaster } from '../pg/postmaster.ts'
 import type { WalReceiver } from '../pg/receiver.ts'
@@ -19,7 +20,7 @@ export function illness(world: World): string | null {
   for (const host of world.hosts.values()) {
     if (!host.agent) return `no agent on ${host.name}`
     if (host.server === primary) continue
-    const cascade = world.hosts.get(String(host.tags['replicatefrom']))?.server
+    const cascade = world.hosts.get(replicatefrom(host.tags) ?? '')?.server
     const wanted = host.server === head ? remote : cascade && cascade !== host.server ? cascade : head
     const postmaster: Postmaster | null = host.server.postmaster
     if (postmaster?.phase !== 'ready') return `PostgreSQL on ${host.name} is ${postmaster?.phase ?? 'stopped'}`

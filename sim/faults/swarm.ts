@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/cluster/json.ts'
 import type { Tags } from '../../src/cluster/tags.ts'
+import { textForm } from '../../src/cluster/values.ts'
 import type { Rng } from '../engine/random.ts'
 import { USUAL_TEMPO } from '../pg/surroundings.ts'
 import type { WorldOptions } from '../world/options.ts'
@@ -130,7 +131,7 @@ export function traitsOf({ members, dynamicConfig, rewind, standby, store, tags 
     `mode: ${standby ? 'standby cluster' : replication}`,
     ...(dynamicConfig['synchronous_mode_strict'] ? [`mode: ${replication}, strict`] : []),
     ...(dynamicConfig['synchronous_node_count'] && !standby ? [`mode: ${replication}, two standbys`] : []),
-    `ttl: ${dynamicConfig['ttl']}`,
+    `ttl: ${textForm(dynamicConfig['ttl'])}`,
     `members: ${members.length}`,
     ...(dynamicConfig['failsafe_mode'] ? ['failsafe mode'] : []),
     ...(dynamicConfig['check_timeline'] ? ['check_timeline'] : []),

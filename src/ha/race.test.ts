@@ -91,7 +91,7 @@ test('6.4 a member that does not answer holds up a race for 2 s, or for retry_ti
   ] as const) {
     const s = new Scene().config(timing).leader(null)
     const { peers } = s.ha.world
-    const { statuses } = peers
+    const statuses = peers.statuses.bind(peers)
     let waitedMs = 0
     Object.assign(s.ha.world, { minimumTiming: MINIMUM_GUARDED_TIMING })
     Object.assign(peers, {
