@@ -94,7 +94,8 @@ export class Agent {
       log.log('agent').critical(`Can't start; there is already a node named '${name}' running`)
       return 1
     }
-    if (view.config?.valid && Object.keys(view.config.document).length > 0) await this.#useDynamic(view.config.document)
+    if (view.config?.valid && Object.keys(view.config.document).length > 0)
+      await this.#attempt(this.#useDynamic(view.config.document))
     await postgres.adopt(signal)
     const control = createControl({
       ha: this.#ha,
@@ -128,12 +129,21 @@ export class Agent {
   async #finish(exit: number): Promise<number> {
     const { notify, store, postgres, journal } = this.#parts
     notify('STOPPING=1')
-    await this.#api?.stop(API_GRACE_MS)
-    await shutdown(this.#ha, new AbortController().signal)
-    await journal.close()
+    await this.#attempt(this.#api?.stop(API_GRACE_MS))
+    await this.#attempt(shutdown(this.#ha, new AbortController().signal))
+    await this.#attempt(journal.close())
     postgres.close()
     await store.close()
     return exit
+  }
+
+  /** A step that may fail without keeping those after it from being done. */
+  async #attempt(step: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await step
+    } catch (error) {
+      this.#parts.log.log('agent').error('Unexpected exception', error)
+    }
   }
 
   async #firstView(): Promise<ClusterView | null> {

@@ -6,10 +6,12 @@ import { effectiveConfig } from '../config/effective.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { type LocalConfiguration, printProblem } from '../config/local.ts'
 import type { Config, Problem } from '../config/types.ts'
+import { systemClock } from '../system/clock.ts'
 import { type Arguments, readArguments, USAGE } from './arguments.ts'
 import { assemble } from './assemble.ts'
 import { hasGuard } from './guard.ts'
 import { type ConfigOrigin, place, tellProblems } from './settings-source.ts'
+import { survivor } from './survival.ts'
 
 /** Exit code: the log hangs and its queue is full. */
 const LOG_IS_STUCK = 5
@@ -106,9 +108,13 @@ async function start(
   process.on('SIGHUP', agent.requestReload)
   process.on('SIGTERM', agent.terminate)
   process.on('SIGINT', agent.terminate)
-  process.on('uncaughtException', (error) => log.log('agent').error('Unexpected exception', error))
-  process.on('unhandledRejection', (error) => log.log('agent').error('Unexpected exception', error))
-  const exit = await agent.run()
+  const survive = survivor(log.log('agent'), () => systemClock.now())
+  process.on('uncaughtException', survive)
+  process.on('unhandledRejection', survive)
+  const exit = await agent.run().catch((error: unknown) => {
+    log.log('agent').critical(`The agent ends: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  })
   return (await log.flush()) === 'full' && exit === 0 ? LOG_IS_STUCK : exit
 }
 

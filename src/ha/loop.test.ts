@@ -139,3 +139,23 @@ test('2.4 a cycle that says so ends the agent with its exit code', async () => {
   assert.equal((await cycles(s, 5)).exit, 1)
   assert.ok(s.said('CRITICAL system ID mismatch, node a belongs to a different cluster'))
 })
+
+test('2.2 whatever fails before or after a cycle, the next cycle runs and the cause is told', async () => {
+  const s = new Scene().primary()
+  Object.assign(s.ha.world.clock, { sleep: async (ms: number) => void (s.nowMs += ms) })
+  const end = new AbortController()
+  let ran = 0
+  const hooks = {
+    beforeCycle: async () => {
+      ran += 1
+      if (ran === 3) end.abort()
+      throw new Error('the configuration is odd')
+    },
+    afterCycle: () => {
+      throw new Error('the disk is full')
+    },
+  }
+  assert.equal(await new Loop().run(s.ha, hooks, end.signal), 0)
+  assert.equal(ran, 3)
+  assert.ok(s.said('ERROR Unexpected exception'))
+})

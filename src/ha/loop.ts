@@ -47,12 +47,12 @@ export class Loop {
     this.nextRunAt = clock.now()
     try {
       while (!signal.aborted) {
-        await hooks.beforeCycle()
+        await attempt(ha, hooks.beforeCycle)
         this.#woken = false
         const result = await runCycle(ha, signal)
         log.info(result.text)
         if (result.exit !== undefined) return result.exit
-        await hooks.afterCycle(result)
+        await attempt(ha, () => hooks.afterCycle(result))
         await this.#wait(ha, result, signal)
       }
       return 0
@@ -147,6 +147,15 @@ export class Loop {
     const changed = seen !== this.#lastMembers
     this.#lastMembers = seen
     return changed
+  }
+}
+
+/** What goes wrong around a cycle ends no agent: without the next cycle a primary would lose its lease, and its server. */
+async function attempt(ha: Ha, step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    ha.world.log.error('Unexpected exception', error)
   }
 }
 
