@@ -23,7 +23,7 @@ export interface Expectation {
 }
 
 export interface Violation {
-  readonly rule: 'dual write' | 'timeline' | 'lost' | 'total' | 'balance' | 'list' | 'outage' | 'healing'
+  readonly rule: 'dual write' | 'timeline' | 'lost' | 'total' | 'balance' | 'list' | 'outage' | 'healing' | 'nemesis'
   readonly text: string
 }
 

@@ -32,13 +32,18 @@ export class Nemesis {
     const startedAt = this.#clients.now()
     const ended = new AbortController()
     const supervision = this.#supervise(ended.signal)
+    // One fault that cannot be carried out ends them all: the cluster is left in peace before anybody judges it.
+    const broken = new AbortController()
+    const over = AbortSignal.any([signal, broken.signal])
     const faults = plan.map(async (fault) => {
-      await pause(startedAt + fault.atMs - this.#clients.now(), signal)
-      if (!signal.aborted) await this.#inflict(fault, signal)
+      await pause(startedAt + fault.atMs - this.#clients.now(), over)
+      if (!over.aborted) await this.#inflict(fault, over)
     })
     try {
       await Promise.all(faults)
     } finally {
+      broken.abort()
+      await Promise.allSettled(faults)
       ended.abort()
       await supervision
     }

@@ -78,6 +78,12 @@ export class Network {
     }
   }
 
+  /** Every packet arrives again. */
+  async restore(): Promise<void> {
+    this.#drops.clear()
+    await this.#filter()
+  }
+
   /** @returns what ends it */
   async slow(name: string, slowness: Slowness): Promise<() => Promise<void>> {
     const { namespace } = this.#host(name)

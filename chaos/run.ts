@@ -63,9 +63,16 @@ async function attack(world: World, options: RunOptions): Promise<Omit<RunResult
   const nemesis = new Nemesis(world, clients, (text) =>
     say(`${(clients.now() / 1000).toFixed(1).padStart(7)} s  ${text}`),
   )
-  await nemesis.run(planFaults(rng.fork('faults'), lengthMs, kinds), signal)
-  const from = clients.now()
   const unhealed: Violation[] = []
+  try {
+    await nemesis.run(planFaults(rng.fork('faults'), lengthMs, kinds), signal)
+  } catch (error) {
+    // What was seen until then is judged all the same.
+    const reason = error instanceof Error ? error.message : String(error)
+    unhealed.push({ rule: 'nemesis', text: `the faults could not be carried out to the end: ${reason}` })
+    await world.network.restore()
+  }
+  const from = clients.now()
   let healedMs: number | null = null
   try {
     await world.cluster.healthy(HEAL_LIMIT_MS)
