@@ -1,15 +1,17 @@
+import { isVoter } from '../../src/cluster/sync-state.ts'
+import { viewFromKeys } from '../../src/cluster/view.ts'
 import type { PgServer } from '../pg/server.ts'
 import { includes } from '../pg/wal.ts'
 import type { World } from '../world/world.ts'
 import { type Fault, primaryOf, victim } from './fault.ts'
 
-/** A new disk: the server ends, and nothing is left of its data. Not the primary's where somebody lacks a part of them. */
+/** A new disk: the server ends, and nothing is left of its data. Not the primary's unless everybody could take over. */
 export const dataLost: Fault = (scene) => {
   const { server, name } = victim(scene)
   const { world } = scene
   const primary = primaryOf(world)
   if (server.unmounted || !primary) return undefined
-  if (primary.server === server && !everybodyHas(world, server)) return undefined
+  if (primary.server === server && !everybodyCanFollow(world, server)) return undefined
   world.trace.add(name, '!!! its data are lost')
   world.handsIn(['lost rows'])
   server.kill()
@@ -17,9 +19,12 @@ export const dataLost: Fault = (scene) => {
   return undefined
 }
 
-function everybodyHas(world: World, { files }: PgServer): boolean {
-  const all = [...world.hosts.values()].map(({ server }) => server.files)
-  return files !== null && all.every((one) => one !== null && includes(one.position, files.position))
+function everybodyCanFollow(world: World, { files, host: leader }: PgServer): boolean {
+  const { sync } = viewFromKeys(world.store.tree.keys)
+  return [...world.hosts.values()].every(({ name, server }) => {
+    const has = files !== null && server.files !== null && includes(server.files.position, files.position)
+    return has && (name === leader || !world.isSynchronous || isVoter(sync, name))
+  })
 }
 
 /** The file system of the data directory is not there for a while. */
