@@ -221,7 +221,7 @@ async function touchKeeps(w: World): Promise<void> {
   const end = later(w.store.clock.now(), w.store.ttlMs * 1.5)
   while (w.store.clock.now() < end) {
     value(await a.touchMember({ state: 'running', xlog_location: 5 }, w.budget()))
-    await w.store.pass(w.store.ttlMs / 8)
+    await w.store.pass(Math.floor(w.store.ttlMs / 8))
   }
   const [member] = (await viewOf(b, w.budget())).members
   assert.equal(member?.name, 'a')

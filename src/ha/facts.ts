@@ -38,7 +38,9 @@ export async function isPrimary(c: Cycle): Promise<boolean> {
   if (!postgres.isAlive() || isStarting(postgres.state)) return false
   const outcome = await postgres.observe(c.signal)
   if (outcome.kind === 'observed') return !remembered(c, outcome.observation).inRecovery
-  log.warning('Failed to determine PostgreSQL state from the connection, falling back to cached role')
+  // Nobody waits for the answer any more: the agent ends, or the action is cancelled.
+  if (!c.signal.aborted)
+    log.warning('Failed to determine PostgreSQL state from the connection, falling back to cached role')
   return postgres.isAlive() && postgres.role === 'primary'
 }
 
