@@ -94,11 +94,15 @@ export function adjustedTiming(
   return { timing: { ttl, loopWait, retryTimeout }, warnings }
 }
 
+/** 68 years. No lease is longer, and no store takes one. */
+const SECONDS_MAX = 2 ** 31 - 1
+
 /** Python's int(): whole numbers and their decimal text; a fraction is cut. */
 function wholeNumber(value: Json | undefined): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined
   if (typeof value === 'boolean') return value ? 1 : 0
-  return typeof value === 'string' && /^\s*[-+]?\d+\s*$/.test(value) ? Number(value) : undefined
+  const isText = typeof value === 'string' && /^\s*[-+]?\d+\s*$/.test(value)
+  const number = isText ? Number(value) : typeof value === 'number' ? Math.trunc(value) : Number.NaN
+  return Math.abs(number) <= SECONDS_MAX ? number : undefined
 }
 
 /**

@@ -86,3 +86,17 @@ test('configuration 1.4 half is rounded to the even neighbour', () => {
     [-2, -2, 0, 0, 2, 2, 2, 3],
   )
 })
+
+test('configuration 1.4 what is no number that can be used is none: names of methods as units, digits without end', () => {
+  for (const text of [
+    '5 constructor',
+    '5 toString',
+    '5 hasOwnProperty',
+    '9'.repeat(1000),
+    '1e999',
+    '9'.repeat(10_000_000),
+  ]) {
+    assert.equal(parseInteger(text, 's'), undefined, text.slice(0, 20))
+    assert.equal(parseReal(text, 'ms'), undefined, text.slice(0, 20))
+  }
+})

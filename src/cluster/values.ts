@@ -19,6 +19,20 @@ function quotedForm(value: Json): string {
   return quote + value.replaceAll('\\', '\\\\').replaceAll(quote, `\\${quote}`) + quote
 }
 
+/** As much of a text as a message shows. */
+const SHOWN_MAX = 100
+
+/** The text form as messages show it: in one line and of a length that can be read, whatever the value is. */
+export function shortForm(value: Json | undefined): string {
+  return inOneLine(textForm(value), SHOWN_MAX)
+}
+
+/** At most `max` characters of the text, without line ends and control characters. */
+export function inOneLine(text: string, max: number): string {
+  const shown = text.slice(0, max).replaceAll(/[\p{Cc}\p{Cs}]+/gu, ' ')
+  return text.length > max ? `${shown}…` : shown
+}
+
 /** Prints a list of names as log lines show it: `['a', 'b']`. */
 export function printNames(names: Iterable<string>): string {
   return textForm([...names])
@@ -45,8 +59,8 @@ const TIME = { us: 1, ms: 1000, s: 1_000_000, min: 60_000_000, h: 3_600_000_000,
 type UnitTable = Readonly<Record<string, number>>
 
 function unitTable(unit: string): UnitTable | undefined {
-  if (unit in MEMORY) return MEMORY
-  if (unit in TIME) return TIME
+  if (Object.hasOwn(MEMORY, unit)) return MEMORY
+  if (Object.hasOwn(TIME, unit)) return TIME
   return undefined
 }
 
@@ -90,7 +104,7 @@ function scanReal(text: string): { readonly value: number; readonly rest: string
 function convert(value: number, from: string, to: string): number | undefined {
   const base = baseUnit(to)
   const table = base && unitTable(base.unit)
-  const factor = table?.[from]
+  const factor = table && Object.hasOwn(table, from) ? table[from] : undefined
   const target = base && table?.[base.unit]
   if (!base || !table || factor === undefined || target === undefined) return undefined
   const smaller = Object.values(table)
@@ -100,17 +114,21 @@ function convert(value: number, from: string, to: string): number | undefined {
   return exact / (target * base.times)
 }
 
+/** No number that anybody means is longer. */
+const NUMBER_MAX = 400
+
 function parseNumber(
   value: Json | undefined,
   unit: string | undefined,
   scan: (text: string) => { readonly value: number; readonly rest: string } | undefined,
 ): number | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined
-  const scanned = scan(textForm(value).trim())
+  const text = textForm(value).trim()
+  const scanned = text.length <= NUMBER_MAX ? scan(text) : undefined
   if (!scanned) return undefined
   const given = scanned.rest.trim()
-  if (given === '') return scanned.value
-  return unit === undefined ? undefined : convert(scanned.value, given, unit)
+  const number = given === '' ? scanned.value : unit === undefined ? undefined : convert(scanned.value, given, unit)
+  return Number.isFinite(number) ? number : undefined
 }
 
 /**

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfiguration } from './configuration.ts'
 import type { ConfigFiles } from './files.ts'
@@ -156,4 +159,17 @@ test('a key is found in the last source that has it', async () => {
 test('16 W6 etcd credentials from the environment join a section of the file', async () => {
   const outcome = await load('/p', { '/p': 'etcd3: {host: h}' }, { PATRONI_ETCD3_USERNAME: 'u' })
   assert.deepEqual(content(outcome), { etcd3: { host: 'h', username: 'u' } })
+})
+
+test('11.4 a file that is not UTF-8 is refused with its name: a password would become another one', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'configuration-'))
+  const path = join(directory, 'p.yml')
+  try {
+    await writeFile(path, Buffer.concat([Buffer.from('scope: a\nname: n\npassword: "'), Buffer.from([0xe4, 0x22])]))
+    assert.deepEqual(messages(await loadConfiguration({ path, env: {} })), [`${path}: is not UTF-8`])
+    await writeFile(path, Buffer.from('\ufeffscope: a'))
+    assert.deepEqual(content(await loadConfiguration({ path, env: {} })), { scope: 'a' })
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 })

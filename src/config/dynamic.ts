@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
 import { adjustedTiming, DEFAULT_TIMING, type Timing } from '../cluster/settings.ts'
-import { isTruthy, textForm } from '../cluster/values.ts'
+import { isTruthy, shortForm, textForm } from '../cluster/values.ts'
 import { checkedDynamicParameters, parametersMapping } from './enforced-parameters.ts'
 
 /** The part of the dynamic document that becomes effective configuration (spec configuration.md 2.3, step 2). */
@@ -69,7 +69,7 @@ function timingReason(document: JsonObject): string {
   const wrong = Object.keys(TIMING_KEYS).filter((key) => {
     return key in document && adjustedTiming({ [key]: document[key] ?? null }).timing === undefined
   })
-  const shown = wrong.map((key) => `${key}=${textForm(document[key])}`)
+  const shown = wrong.map((key) => `${key}=${shortForm(document[key])}`)
   return `${shown.join(', ')}: a whole number of seconds is expected`
 }
 

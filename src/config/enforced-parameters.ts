@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
-import { parseBool, parseInteger, textForm } from '../cluster/values.ts'
+import { parseBool, parseInteger, shortForm, textForm } from '../cluster/values.ts'
 
 /**
  * A server parameter that must be alike in the whole cluster (spec configuration.md 6.1, postgres.md 2.3). It comes from
@@ -85,7 +85,7 @@ export function checkedDynamicParameters(parameters: JsonObject): {
     const rule = ENFORCED.get(name.toLowerCase())
     if (!rule) return [[name, value]]
     if (rule.accepts(value)) return [[name, typeof value === 'boolean' ? value : (parseInteger(value) ?? value)]]
-    const shown = `${name}=${textForm(value)}`
+    const shown = `${name}=${shortForm(value)}`
     warnings.push(`postgresql parameter ${shown} failed validation, defaulting to ${textForm(rule.fallback)}`)
     return rule.fallback === null ? [] : [[name, rule.fallback]]
   })

@@ -29,5 +29,8 @@ export const realFiles: ConfigFiles = {
     }
     return names
   },
-  read: (path) => readFile(path, 'utf8'),
+  async read(path) {
+    // What is no UTF-8 would become other characters, in a password too.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path))
+  },
 }

@@ -156,6 +156,8 @@ function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EACCES') return 'permission denied'
   if (code === 'ENOENT') return 'no such file'
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8'
+  if (code === 'ERR_FS_FILE_TOO_LARGE' || code === 'ERR_STRING_TOO_LONG') return 'is too large'
   return `cannot be read: ${code ?? 'unknown error'}`
 }
 

@@ -15,7 +15,7 @@ const MODES: Readonly<Record<string, WatchdogConfig['mode']>> = {
 /** Section `watchdog` (spec configuration.md 3.10). */
 export function watchdogConfig(watchdog: Section): WatchdogConfig {
   const word = watchdog.text('mode') ?? 'automatic'
-  const mode = MODES[word.toLowerCase()]
+  const mode = Object.hasOwn(MODES, word.toLowerCase()) ? MODES[word.toLowerCase()] : undefined
   if (!mode) watchdog.warning('mode', `Watchdog mode ${word} not recognized, disabling watchdog`)
   const driver = watchdog.text('driver') ?? 'default'
   if (driver !== 'default' && driver !== 'testing')

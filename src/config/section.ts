@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../cluster/json.ts'
-import { isTruthy, parseBool, parseInteger, textForm } from '../cluster/values.ts'
+import { inOneLine, isTruthy, parseBool, parseInteger, textForm } from '../cluster/values.ts'
 
 /** A finding at a place in the document; file and line are looked up when it is told. */
 export interface Finding {
@@ -8,6 +8,9 @@ export interface Finding {
   readonly path: readonly string[]
   readonly message: string
 }
+
+/** Messages may show what was written; nobody reads more of it. */
+const MESSAGE_MAX = 300
 
 /**
  * One mapping of the effective configuration while it is read into its type. Odd values of optional keys are noted and
@@ -109,7 +112,7 @@ export class Section {
   #note(severity: Finding['severity'], key: string, message: string): void {
     const path = this.#at(key)
     const known = this.#findings.some((one) => one.message === message && one.path.join('.') === path.join('.'))
-    if (!known) this.#findings.push({ severity, path, message })
+    if (!known) this.#findings.push({ severity, path, message: inOneLine(message, MESSAGE_MAX) })
   }
 
   #at(key: string): readonly string[] {

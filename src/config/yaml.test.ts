@@ -83,9 +83,10 @@ test('1.1 anchors, aliases and merge keys work as in PyYAML', () => {
 })
 
 test('1.1 a tower of aliases does not grow into a large tree', () => {
-  const levels = Array.from({ length: 40 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)
+  const levels = Array.from({ length: 15 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)
   const value = read(['a0: &a0 x', ...levels].join('\n')) as Readonly<Record<string, Json>>
-  assert.equal(Object.keys(value).length, 41)
+  const top = value['a15'] as readonly Json[]
+  assert.ok(Array.isArray(top) && top[0] === top[1])
 })
 
 test('keys that are not text get their JSON spelling, keys with a meaning in JavaScript are plain keys', () => {
@@ -225,6 +226,75 @@ function differences(texts: readonly string[], answers: readonly Json[]): string
     return result.kind === 'error' || !agrees(result.value, answer)
   })
 }
+
+/** Ten times ten times ten …: a few hundred characters that stand for a tree of `10 ** levels` entries. */
+function bomb(levels: number): string {
+  const level = (i: number): string =>
+    `a${i}: &a${i} [${Array(10)
+      .fill(i === 0 ? 'x' : `*a${i - 1}`)
+      .join(', ')}]`
+  return Array.from({ length: levels }, (_, i) => level(i)).join('\n')
+}
+
+test('1.1 what is too long, too deep, or grows too large by its aliases is refused in a sentence', () => {
+  const refused: readonly (readonly [string, RegExp])[] = [
+    [`k: ${'['.repeat(200)}${']'.repeat(200)}`, /^it is nested deeper than 100 levels$/],
+    [`k: ${'['.repeat(200_000)}`, /./],
+    [`k: ${'['.repeat(100_000)}${']'.repeat(100_000)}`, /^it is nested deeper than 100 levels$/],
+    [`k: ${'{a: '.repeat(20_000)}${'}'.repeat(20_000)}`, /^it is nested deeper than 100 levels$/],
+    [Array.from({ length: 1000 }, (_, i) => `${' '.repeat(i)}k:`).join('\n'), /^it is nested deeper than 100 levels$/],
+    [`k: ${'- '.repeat(2000)}x`, /./],
+    [bomb(9), /^with its aliases it has more than 1000000 entries$/],
+    [
+      Array.from({ length: 300 }, (_, i) => `a${i}: &a${i} [${i === 0 ? 'x' : `*a${i - 1}`}]`).join('\n'),
+      /^it is nested deeper than 100 levels$/,
+    ],
+    [`k: ${'x'.repeat(3_000_000)}`, /^it is longer than 2097152 characters$/],
+  ]
+  for (const [text, message] of refused) {
+    const result = parseYaml(text)
+    assert.ok(result.kind === 'error', text.slice(0, 40))
+    assert.match(result.message, message, text.slice(0, 40))
+  }
+  assert.equal(parseYaml(bomb(4)).kind, 'document')
+  assert.equal(parseYaml(`k: ${'['.repeat(90)}${']'.repeat(90)}`).kind, 'document')
+})
+
+test('1.1 whatever the text is, it is read or refused with a message, never thrown at the caller', () => {
+  const piece = fc.constantFrom(
+    ...[
+      'a',
+      ': ',
+      '- ',
+      '\n',
+      '  ',
+      '\t',
+      '[',
+      ']',
+      '{',
+      '}',
+      '&a ',
+      '*a',
+      '<<',
+      '!',
+      '!!int ',
+      '? ',
+      '|',
+      '>',
+      '#',
+      '"',
+    ],
+    ...["'", '%', '---', '...', '\u0000', '\ufeff', '__proto__', ',', '\\', '0x', '~', '\r', '\u2028', '\ud800'],
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const result = parseYaml(pieces.join(''))
+      if (result.kind === 'document') result.lineOf(['a', 0, '__proto__'])
+      else assert.match(result.message, /^\S[^\n]{0,200}$/)
+    }),
+    { numRuns: 3000 },
+  )
+})
 
 const NOTE = 'python3 with PyYAML is not here'
 const present = python(['1']) !== null

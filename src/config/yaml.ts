@@ -37,6 +37,14 @@ export interface YamlError {
 
 const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u
 
+/** Nothing that people configure is longer; the agent renews no lease while it reads. */
+const LENGTH_MAX = 2 ** 21
+/** Who walks a deeper document, here or in the library, runs out of stack. */
+const DEPTH_MAX = 100
+const TOO_DEEP = `it is nested deeper than ${DEPTH_MAX} levels`
+/** A small text with aliases of aliases becomes a large tree for everybody who compares or prints it. */
+const ENTRIES_MAX = 1_000_000
+
 /**
  * Reads one YAML 1.1 document as PyYAML's safe loader does (spec configuration.md 1.1): its scalars, anchors, aliases
  * and merge keys; the last of duplicate keys wins; key order is kept. Keys that are not text get their JSON spelling.
@@ -53,18 +61,19 @@ export function parseYaml(source: string): YamlDocument | YamlError {
     const line = text.slice(0, bad.index).split('\n').length
     return { kind: 'error', message: 'special characters are not allowed', line, key: enclosingKeys(text, line) }
   }
-  const parsed = parseDocument(text, {
-    version: '1.1',
-    schema: 'failsafe',
-    merge: false,
-    resolveKnownTags: false,
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: 'error',
-    lineCounter: lines,
-  })
+  if (text.length > LENGTH_MAX) {
+    return { kind: 'error', message: `it is longer than ${LENGTH_MAX} characters`, line: null, key: '' }
+  }
+  let parsed: Document.Parsed
+  try {
+    parsed = parse(text, lines)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return { kind: 'error', message: TOO_DEEP, line: null, key: '' }
+  }
   const first = parsed.errors[0]
   if (first) {
+    if (first.message.includes('call stack')) return failed(TOO_DEEP, first.pos[0])
     const offset = first.message.startsWith('Missing closing') ? lastScalarBefore(parsed, first.pos[0]) : first.pos[0]
     return failed(withoutQuotations(first.code, first.message), offset)
   }
@@ -83,6 +92,19 @@ export function parseYaml(source: string): YamlDocument | YamlError {
   }
 }
 
+function parse(text: string, lineCounter: LineCounter): Document.Parsed {
+  return parseDocument(text, {
+    version: '1.1',
+    schema: 'failsafe',
+    merge: false,
+    resolveKnownTags: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'error',
+    lineCounter,
+  })
+}
+
 class Unreadable extends Error {
   readonly offset: number
   constructor(message: string, node: Node) {
@@ -93,14 +115,42 @@ class Unreadable extends Error {
 
 const TAG = 'tag:yaml.org,2002:'
 
+interface Size {
+  readonly entries: number
+  readonly depth: number
+}
+const LEAF: Size = { entries: 1, depth: 0 }
+
 /** Turns the syntax tree into data, remembering where each key and item stood. */
 class Reader {
   readonly #anchors = new Map<string, Json>()
   /** Offsets of the entries of every mapping and list that was made. */
   readonly #offsets = new WeakMap<object, Map<string | number, number>>()
+  readonly #sizes = new WeakMap<object, Size>()
+  #depth = 0
 
   read(node: Node | null): Json {
     if (node === null) return null
+    if (++this.#depth > DEPTH_MAX) throw new Unreadable(TOO_DEEP, node)
+    const value = this.#readWithAnchor(node)
+    this.#depth -= 1
+    return value
+  }
+
+  /** Counts a list or mapping as whoever walks it will see it: with what its aliases stand for. */
+  #measured<T extends object>(value: T, node: Node): T {
+    const inner = Object.values(value).map(
+      (one) => (typeof one === 'object' && one !== null && this.#sizes.get(one)) || LEAF,
+    )
+    const entries = inner.reduce((sum, one) => sum + one.entries, 1)
+    const depth = 1 + inner.reduce((deepest, one) => Math.max(deepest, one.depth), 0)
+    if (entries > ENTRIES_MAX) throw new Unreadable(`with its aliases it has more than ${ENTRIES_MAX} entries`, node)
+    if (depth > DEPTH_MAX) throw new Unreadable(TOO_DEEP, node)
+    this.#sizes.set(value, { entries, depth })
+    return value
+  }
+
+  #readWithAnchor(node: Node): Json {
     if (isAlias(node)) {
       const value = this.#anchors.get(node.source)
       if (value === undefined)
@@ -131,7 +181,7 @@ class Reader {
       refuseTag(node, ['seq'])
       const items = node.items.map((item) => this.read(asNode(item)))
       this.#offsets.set(items, new Map(node.items.map((item, i) => [i, asNode(item)?.range?.[0] ?? 0])))
-      return items
+      return this.#measured(items, node)
     }
     return isScalar(node) ? readScalar(node) : null
   }
@@ -154,7 +204,7 @@ class Reader {
     const entries = [...merged, ...own]
     const value = Object.fromEntries(entries.map((entry) => [entry.key, entry.value]))
     this.#offsets.set(value, new Map(entries.map((entry) => [entry.key, entry.offset])))
-    return value
+    return this.#measured(value, map)
   }
 
   #entriesToMerge(node: Node): Entry[] {
