@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { later } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { childEnvironment } from './environment.ts'
@@ -90,17 +89,38 @@ interface Collected {
   readonly done: Promise<void>
 }
 
+/** A line that does not end is handed over in pieces of this many characters. */
+const LINE_MAX = 64 * 1024
+
 /** Lines are handed over as they come; nothing is collected. */
 function followLines(stream: NodeJS.ReadableStream | null, take: (line: string) => boolean): Collected {
   if (!stream) return { text: () => '', done: Promise.resolve() }
-  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
-  lines.on('line', (line) => {
+  let rest = ''
+  const hand = (line: string): void => {
     if (!take(line)) process.stderr.write(`${line}\n`)
-  })
-  return {
-    text: () => '',
-    done: new Promise((resolve) => lines.once('close', resolve)),
   }
+  stream.setEncoding('utf8')
+  stream.on('data', (piece: string) => {
+    const lines = (rest + piece).split(/\r\n|\r(?!$)|\n/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) hand(line)
+    if (rest.length < LINE_MAX) return
+    hand(rest)
+    rest = ''
+  })
+  const atEnd = (): void => {
+    if (rest !== '') hand(rest.replace(/\r$/, ''))
+    rest = ''
+  }
+  return { text: () => '', done: closed(stream).then(atEnd) }
+}
+
+/** An output that breaks is an output that has ended: the exit code tells the story. */
+function closed(stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on('close', resolve)
+    stream.on('error', () => resolve())
+  })
 }
 
 function collect(stream: NodeJS.ReadableStream | null): Collected {
@@ -113,9 +133,6 @@ function collect(stream: NodeJS.ReadableStream | null): Collected {
   })
   return {
     text: () => Buffer.concat(chunks).toString('utf8'),
-    done: new Promise((resolve) => {
-      stream.once('close', resolve)
-      stream.once('error', () => resolve())
-    }),
+    done: closed(stream),
   }
 }

@@ -12,7 +12,7 @@ export const UNKNOWN_VERSION: ServerVersion = 0
 
 /** Reads `15`, `9.6`, `15.18 (Debian …)`, `9.5.3`, `18beta1`. 0 for anything else. */
 export function parseVersion(text: string): ServerVersion {
-  const match = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(text.trim())
+  const match = /^(\d{1,4})(?:\.(\d{1,4}))?(?:\.(\d{1,4}))?(?!\d)/.exec(text.slice(0, 100).trim())
   if (!match) return UNKNOWN_VERSION
   const [first, second, third] = match.slice(1).map((part) => Number(part ?? 0)) as [number, number, number]
   return first >= 10 ? first * 10000 + second : first * 10000 + second * 100 + third
