@@ -125,14 +125,16 @@ export const restartScheduled: Fault = (scene) => {
   return undefined
 }
 
+export const FOREIGN_IDENTIFIER = '7999999999999999999'
+
 /** Somebody puts the identifier of another cluster into the store, and takes it back. */
 export const systemIdentifierOverwritten: Fault = ({ world }) => {
   const { tree } = world.store
   const before = tree.keys.get(KEYS.initialize)
-  if (!before) return undefined
+  if (!before || before.text === FOREIGN_IDENTIFIER) return undefined
   world.trace.add('store', '!!! another system identifier')
   world.handsIn(['lost rows'])
-  tree.put(KEYS.initialize, '7999999999999999999', null, null)
+  tree.put(KEYS.initialize, FOREIGN_IDENTIFIER, null, null)
   return () => {
     world.trace.add('store', '!!! the system identifier is back')
     tree.put(KEYS.initialize, before.text, null, null)

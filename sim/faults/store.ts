@@ -2,6 +2,7 @@ import { KEYS } from '../../src/cluster/view.ts'
 import type { StoreTrouble } from '../store/service.ts'
 import type { Keys } from '../store/tree.ts'
 import { type Fault, type Scene, victim } from './fault.ts'
+import { FOREIGN_IDENTIFIER } from './operator.ts'
 
 function forSome(scene: Scene, trouble: StoreTrouble): () => void {
   const whom = scene.rng.chance(0.5) ? '*' : victim(scene).name
@@ -46,6 +47,10 @@ export const storeRestored: Fault = ({ world }) => {
   const backup: Keys = world.store.tree.past(60_000, 0)
   world.trace.add('store', '!!! restored from a backup')
   world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters'])
-  world.store.tree.restore(backup)
+  const { tree } = world.store
+  const identifier = tree.keys.get(KEYS.initialize)
+  tree.restore(backup)
+  if (identifier && tree.keys.get(KEYS.initialize)?.text === FOREIGN_IDENTIFIER)
+    tree.put(KEYS.initialize, identifier.text, null, null)
   return undefined
 }
