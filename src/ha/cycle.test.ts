@@ -179,6 +179,25 @@ const CASES: readonly Case[] = [
     did: ['renew', 'start as primary'],
   },
   {
+    title: '5.1 a server that ended while it was promoted leaves the lock to somebody who can take over',
+    scene: (s) => {
+      s.leader('a').stopped('in archive recovery').peer('b')
+      s.ha.memory.promotion.failed = true
+    },
+    rule: 'lock-released-promotion',
+    did: ['release'],
+    didNot: ['follow'],
+  },
+  {
+    title: '5.1 a server that ended while it was promoted is tried again where nobody else can take over',
+    scene: (s) => {
+      s.leader('a').stopped('in archive recovery')
+      s.ha.memory.promotion.failed = true
+    },
+    rule: 'start-readonly-with-lock',
+    didNot: ['release'],
+  },
+  {
     title: '5.1 with primary_start_timeout 0 it fails over where somebody can take over',
     scene: (s) => {
       s.config({ primary_start_timeout: 0 }).primary().stopped('in production').peer('b')

@@ -94,6 +94,8 @@ export interface BootstrapMemory {
 
 export interface PromotionMemory {
   prePromote: 'none' | 'running' | 'cancelled' | 'passed' | 'failed'
+  /** The last promotion did not succeed. */
+  failed: boolean
 }
 
 export interface DivergenceMemory {
@@ -146,7 +148,7 @@ export function newMemory(dynamicConfig: JsonObject, timing: Timing = DEFAULT_TI
     race: { backoffSince: null, releasedAt: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null },
-    promotion: { prePromote: 'none' },
+    promotion: { prePromote: 'none', failed: false },
     divergence: { state: 'idle', loss: null, checkpoint: 'none' },
     failsafe: { at: LONG_AGO, leader: null, slots: null },
     restart: { scheduled: null },

@@ -96,6 +96,7 @@ const TEXTS = {
   'promotion-postponed-sync': () =>
     'Postponing promotion because synchronous replication state was updated by somebody else',
   'promotion-postponed-timeline': () => 'Postponing promotion because its timeline could not be reserved in DCS',
+  'lock-released-promotion': () => 'released leader key voluntarily as PostgreSQL ended while it was promoted',
   'lock-released-found': (reason: string) => `released the leader key, which was not of our taking: ${reason}`,
   'stopped-idle-primary': () => 'stopped PostgreSQL because it holds the lock and serves nobody',
   'paused-primary-without-lock': () => 'continue to run as primary without lock',

@@ -28,6 +28,7 @@ async function promote(c: Cycle, begins: Timeline, signal: AbortSignal): Promise
   memory.divergence.state = 'idle'
   memory.divergence.checkpoint = 'none'
   const outcome = await postgres.promote(settings.loopWaitMs, signal, begins)
+  memory.promotion.failed = outcome === 'failed'
   did(c, 'promote', { outcome, timeline: begins })
   return outcome !== 'failed'
 }

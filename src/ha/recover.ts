@@ -3,7 +3,7 @@ import { isLocked } from '../cluster/view.ts'
 import type { ControlData, StandbyRole, Upstream } from '../ports/postgres.ts'
 import { demote } from './demotion.ts'
 import { permissionToLaunch } from './launch.ts'
-import { renewLock } from './lock.ts'
+import { releaseLock, renewLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { beginOrBusy, repairDivergence, requestDivergenceCheck, startSingleUserRecovery } from './rewind.ts'
 import { storeOutage } from './store-outage.ts'
@@ -24,6 +24,7 @@ export async function recover(c: Cycle): Promise<CycleResult> {
   if (lock === 'unknown') return storeOutage(c)
   const locked = lock === 'done'
   if (locked && timeoutMs === 0 && (await isFailoverPossible(c))) return failOver(c)
+  if (locked && c.memory.promotion.failed && (await isFailoverPossible(c))) return passOn(c)
   const control = await postgres.controlData(c.signal)
   logControlData(c, control)
   if (locked && timeoutMs > 0 && (await mayStartInPlace(c, control))) return startInPlace(c, timeoutMs)
@@ -44,6 +45,16 @@ async function failOver(c: Cycle): Promise<CycleResult> {
   c.world.log.info('Primary crashed. Failing over.')
   await demote(c, 'immediate', c.signal)
   return result('crashed-fail-over')
+}
+
+/** A server that ended while it was promoted, for want of space for example, would do so again and again. */
+async function passOn(c: Cycle): Promise<CycleResult> {
+  const { memory, world } = c
+  await world.fence.disable()
+  memory.promotion.failed = false
+  memory.race.releasedAt = world.clock.now()
+  await releaseLock(c, c.signal)
+  return result('lock-released-promotion')
 }
 
 function logControlData(c: Cycle, control: ControlData | null): void {
