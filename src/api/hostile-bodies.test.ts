@@ -6,8 +6,17 @@ import { fakeAgent, settingsFrom, statusOf } from './testing/fake-agent.ts'
 import { exchange, send, withServer } from './testing/wire.ts'
 
 const WITH_BODY = [
-  ...['PATCH /config', 'PUT /config', 'POST /switchover', 'POST /failover', 'POST /restart', 'POST /reinitialize'],
-  ...['POST /reload', 'POST /failsafe', 'POST /sigterm', 'DELETE /restart', 'DELETE /switchover'],
+  'PATCH /config',
+  'PUT /config',
+  'POST /switchover',
+  'POST /failover',
+  'POST /restart',
+  'POST /reinitialize',
+  'POST /reload',
+  'POST /failsafe',
+  'POST /sigterm',
+  'DELETE /restart',
+  'DELETE /switchover',
 ]
 /** These go by the request alone. */
 const WITHOUT_BODY = ['POST /reload', 'POST /sigterm', 'DELETE /restart', 'DELETE /switchover']
@@ -15,9 +24,29 @@ const WITHOUT_BODY = ['POST /reload', 'POST /sigterm', 'DELETE /restart', 'DELET
 const deep = (open: string, close: string, levels: number): string => open.repeat(levels) + close.repeat(levels)
 
 const NO_OBJECTS: readonly string[] = [
-  ...['x', '{', '[]', 'null', 'true', '1', '"text"', 'NaN', '{"a": NaN}', '{"a": Infinity}', "{'a': 1}", '{"a": 1,}'],
-  ...['{"a": 1} {"b": 2}', '\ufeff{"a": 1}', '\u0000', '{"a": "\u0000"}', '{"a": 01}', '\\', '{"a": "\\ud8"}'],
-  ...[`{"a": ${deep('[', ']', 100_000)}}`, deep('{"a":', '}', 101), deep('[', ']', 100_000), '['.repeat(100_000)],
+  'x',
+  '{',
+  '[]',
+  'null',
+  'true',
+  '1',
+  '"text"',
+  'NaN',
+  '{"a": NaN}',
+  '{"a": Infinity}',
+  "{'a': 1}",
+  '{"a": 1,}',
+  '{"a": 1} {"b": 2}',
+  '﻿{"a": 1}',
+  '\0',
+  '{"a": "\0"}',
+  '{"a": 01}',
+  '\\',
+  '{"a": "\\ud8"}',
+  `{"a": ${deep('[', ']', 1e5)}}`,
+  deep('{"a":', '}', 101),
+  deep('[', ']', 1e5),
+  '['.repeat(1e5),
 ]
 
 for (const line of WITH_BODY)
@@ -31,9 +60,28 @@ for (const line of WITH_BODY)
   })
 
 const KEYS = [
-  ...['leader', 'candidate', 'member', 'scheduled_at', 'schedule', 'role', 'postgres_version', 'timeout', 'force'],
-  ...['restart_pending', 'from_leader', 'name', 'conn_url', 'api_url', 'slots', 'ttl', 'postgresql', '__proto__'],
-  ...['constructor', 'toString', 'hasOwnProperty', ''],
+  'leader',
+  'candidate',
+  'member',
+  'scheduled_at',
+  'schedule',
+  'role',
+  'postgres_version',
+  'timeout',
+  'force',
+  'restart_pending',
+  'from_leader',
+  'name',
+  'conn_url',
+  'api_url',
+  'slots',
+  'ttl',
+  'postgresql',
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  '',
 ]
 const TEXTS = [
   '',

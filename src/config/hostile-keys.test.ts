@@ -67,8 +67,17 @@ function unusable(value: unknown, path: string): string[] {
 
 /** What is handed on as it was written: whoever uses it reads it with care. */
 const AS_WRITTEN = [
-  ...['document', 'local', 'dynamic', 'acceptedDynamic', 'store', 'tags', 'log.format', 'log.staticFields'],
-  ...['bootstrap.dcs', 'bootstrap.custom', 'bootstrap.initdb'],
+  'document',
+  'local',
+  'dynamic',
+  'acceptedDynamic',
+  'store',
+  'tags',
+  'log.format',
+  'log.staticFields',
+  'bootstrap.dcs',
+  'bootstrap.custom',
+  'bootstrap.initdb',
   ...['section', 'methodSections', 'parameters', 'recoveryConf', 'basebackup', 'rewindOptions'].map(
     (key) => `postgresql.${key}`,
   ),

@@ -23,14 +23,15 @@ test('1.1 a version that no PostgreSQL has is unknown, never a number that canno
 
 test('1.12 whatever pg_controldata prints, its facts are of their type or missing', () => {
   const key = fc.constantFrom(
-    ...[
-      'Database cluster state',
-      'Database system identifier',
-      'Latest checkpoint location',
-      '__proto__',
-      'constructor',
-    ],
-    ...["Latest checkpoint's TimeLineID", 'Minimum recovery ending location', "Min recovery ending loc's timeline", ''],
+    'Database cluster state',
+    'Database system identifier',
+    'Latest checkpoint location',
+    '__proto__',
+    'constructor',
+    "Latest checkpoint's TimeLineID",
+    'Minimum recovery ending location',
+    "Min recovery ending loc's timeline",
+    '',
   )
   const value = fc.oneof(fc.string(), fc.constantFrom('0/0', 'FFFFFFFF/FFFFFFFF', '0/FFFFFFFFF', '-1', '4294967296'))
   const line = fc.tuple(key, fc.constantFrom(':', ': ', '', '::'), value).map((parts) => parts.join(''))
