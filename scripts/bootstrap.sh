@@ -91,12 +91,16 @@ install_packages() {
   fi
 }
 
-# What the chaos run needs beside network namespaces; it tells what it had to leave out for want of them.
-want_chaos_tools() {
+# What some tests need beside the servers; they tell what they had to leave out for want of it.
+want_test_tools() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${MATRIARCH_NO_INSTALL:-}" ] || return 0
   local wanted=()
+  command -v etcdctl >/dev/null || wanted+=(etcd-client)
   command -v ip >/dev/null || wanted+=(iproute2)
   command -v nft >/dev/null || wanted+=(nftables)
+  command -v zsh >/dev/null || wanted+=(zsh)
+  command -v fish >/dev/null || wanted+=(fish)
+  python3 -c 'import yaml' 2>/dev/null || wanted+=(python3-yaml)
   ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || wanted+=(libfaketime)
   [ ${#wanted[@]} -eq 0 ] || (install_packages "${wanted[@]}") || true
 }

@@ -38,8 +38,16 @@ function isFree(port: number): Promise<boolean> {
 }
 
 export function hasEtcd(): boolean {
+  return runs('etcd', ['--version'])
+}
+
+export function hasEtcdctl(): boolean {
+  return runs('etcdctl', ['version'])
+}
+
+function runs(program: string, words: readonly string[]): boolean {
   try {
-    execFileSync('etcd', ['--version'], { stdio: 'ignore' })
+    execFileSync(program, words, { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Certificates, makeCertificates } from '../../../test/support/certificates.ts'
-import { EtcdProcess, hasEtcd, startCluster } from '../../../test/support/etcd-process.ts'
+import { EtcdProcess, hasEtcd, hasEtcdctl, startCluster } from '../../../test/support/etcd-process.ts'
 import { type MadeStore, makeStore, type StoreWish, TIMING } from '../../../test/support/etcd-store.ts'
 import { budget } from '../../../test/support/real.ts'
 
@@ -22,7 +22,9 @@ function etcdctl(url: string, ...args: readonly string[]): void {
   })
 }
 
-describe('etcd with authentication', { skip: hasEtcd() ? false : 'etcd is not installed' }, () => {
+const missing = hasEtcd() ? (hasEtcdctl() ? false : 'etcdctl is not installed') : 'etcd is not installed'
+
+describe('etcd with authentication', { skip: missing }, () => {
   let server: EtcdProcess
   before(async () => {
     const [first] = await startCluster(1, ['--auth-token-ttl', '2'])
