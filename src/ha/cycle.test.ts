@@ -17,6 +17,12 @@ interface Case {
   readonly check?: (scene: Scene) => void
 }
 
+/** It was told to become a primary, and is not yet one. */
+function promoting(scene: Scene): Scene {
+  Object.assign(scene.server, { role: 'promoted', inRecovery: true })
+  return scene
+}
+
 const CASES: readonly Case[] = [
   // -- 3.1 the store
   {
@@ -457,6 +463,38 @@ const CASES: readonly Case[] = [
     },
     rule: 'demote-fence',
     did: ['stop immediate', 'release'],
+  },
+  {
+    title: '9 a promotion under way whose required fence cannot work is ended with its server',
+    scene: (s) => {
+      promoting(s.primary()).fenceWorks = false
+    },
+    rule: 'demote-fence',
+    did: ['stop immediate', 'release'],
+  },
+  {
+    title: '9 a promotion under way is ended with its server when somebody else has the lock',
+    scene: (s) => {
+      promoting(s.leader('b'))
+    },
+    rule: 'demote-no-lock',
+    did: ['stop immediate', 'start following b as replica'],
+  },
+  {
+    title: '9 a promotion under way is ended with its server when the renewal is refused',
+    scene: (s) => {
+      promoting(s.primary()).answers.renew = 'refused'
+    },
+    rule: 'demoted-renewal-refused',
+    did: ['stop immediate'],
+  },
+  {
+    title: '9 a promotion under way is ended with its server when the store is away',
+    scene: (s) => {
+      promoting(s.primary()).answers.load = 'unknown'
+    },
+    rule: 'demoted-store-inaccessible',
+    did: ['stop fast'],
   },
   {
     title: '11 in pause a standby gives the lock back',

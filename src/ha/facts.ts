@@ -44,6 +44,15 @@ export async function isPrimary(c: Cycle): Promise<boolean> {
   return postgres.isAlive() && postgres.role === 'primary'
 }
 
+/**
+ * A promotion that was asked for cannot be taken back, however long it takes: whoever must not become a primary any
+ * more has to stop this server, as if it were one already.
+ */
+export async function isPrimaryOrPromoting(c: Cycle): Promise<boolean> {
+  const { postgres } = c.world
+  return (postgres.isAlive() && postgres.role === 'promoted') || isPrimary(c)
+}
+
 export function walPosition(seen: Observation): Lsn {
   return seen.inRecovery ? maxLsn(seen.receivedLsn, seen.replayedLsn) : seen.primaryLsn
 }

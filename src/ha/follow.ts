@@ -3,7 +3,7 @@ import { timeline } from '../cluster/timeline.ts'
 import { isLocked } from '../cluster/view.ts'
 import type { StandbyRole, Upstream } from '../ports/postgres.ts'
 import { demote } from './demotion.ts'
-import { isPrimary, observation } from './facts.ts'
+import { isPrimary, isPrimaryOrPromoting, observation } from './facts.ts'
 import { type CycleResult, result } from './messages.ts'
 import { beginOrBusy, repairDivergence, repairIsPending, requestDivergenceCheck } from './rewind.ts'
 import { chooseUpstream } from './upstream.ts'
@@ -22,9 +22,9 @@ export interface FollowReasons {
 export async function follow(c: Cycle, reasons: FollowReasons): Promise<CycleResult> {
   if (reasons.refresh) await reloadView(c)
   const upstream = chooseUpstream(c)
-  const primary = await isPrimary(c)
+  const primary = await isPrimaryOrPromoting(c)
   if (c.settings.paused && (!isLocked(c.view) || !(await repairIsPending(c, c.signal)))) {
-    const left = leaveAlone(c, primary, upstream)
+    const left = await leaveAlone(c, primary, upstream)
     if (left) return left
   } else if (primary) return demotePrimary(c, reasons.demoting)
   await checkLocalHistoryAhead(c)
@@ -35,10 +35,10 @@ export async function follow(c: Cycle, reasons: FollowReasons): Promise<CycleRes
 }
 
 /** Pause: a primary without the lock goes on, a replica without anybody to follow too. */
-function leaveAlone(c: Cycle, primary: boolean, upstream: Upstream | null): CycleResult | null {
+async function leaveAlone(c: Cycle, primary: boolean, upstream: Upstream | null): Promise<CycleResult | null> {
   const { postgres } = c.world
   if (primary) {
-    postgres.setRole('primary')
+    if (postgres.role !== 'promoted' || (await isPrimary(c))) postgres.setRole('primary')
     return result('paused-primary-without-lock')
   }
   if (postgres.role !== 'standby_leader') postgres.setRole('replica')

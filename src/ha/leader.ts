@@ -1,7 +1,7 @@
 import { pending } from '../cluster/failover-request.ts'
 import { lockOwner } from '../cluster/view.ts'
 import { demote } from './demotion.ts'
-import { isPrimary } from './facts.ts'
+import { isPrimary, isPrimaryOrPromoting } from './facts.ts'
 import { handleRequestAsLeader } from './failover-request.ts'
 import { follow } from './follow.ts'
 import { endIdlePrimary } from './idle-primary.ts'
@@ -37,7 +37,7 @@ async function withLock(c: Cycle): Promise<CycleResult> {
 /** The store says that the lock is somebody else's, or gone for good: this server must not be a primary any more. */
 async function renewalRefused(c: Cycle): Promise<CycleResult> {
   c.world.log.error('failed to update leader lock')
-  if (!(await isPrimary(c))) return result('not-promoting-renewal-refused')
+  if (!(await isPrimaryOrPromoting(c))) return result('not-promoting-renewal-refused')
   if (c.settings.paused) return result('paused-keep-primary-without-renewal')
   await demote(c, 'immediate-nolock', c.signal)
   return result('demoted-renewal-refused')

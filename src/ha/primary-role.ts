@@ -1,5 +1,5 @@
 import { demote } from './demotion.ts'
-import { isPrimary } from './facts.ts'
+import { isPrimary, isPrimaryOrPromoting } from './facts.ts'
 import { forgetFailsafe } from './failsafe.ts'
 import { objectionToFoundLock } from './found-lock.ts'
 import { maintainHistory } from './history.ts'
@@ -23,7 +23,7 @@ export async function enforcePrimary(c: Cycle, reasons: PrimaryReasons): Promise
   const { postgres, log, fence } = world
   const primary = await isPrimary(c)
   if (!settings.paused && !fence.isRunning && !(await fence.activate(memory.lease.until))) {
-    if (primary) {
+    if (await isPrimaryOrPromoting(c)) {
       await demote(c, 'immediate', c.signal)
       return result('demote-fence')
     }

@@ -1,6 +1,6 @@
 import { isStarting } from '../cluster/instance.ts'
 import { demote, endLongAction } from './demotion.ts'
-import { isPrimary } from './facts.ts'
+import { isPrimaryOrPromoting } from './facts.ts'
 import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
 import { comesUpAsPrimary } from './launch.ts'
 import { type CycleResult, result } from './messages.ts'
@@ -18,7 +18,7 @@ export async function storeOutage(c: Cycle): Promise<CycleResult> {
   const { settings, world } = c
   if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')
   // One that is still coming up counts as well: it takes writes as soon as it is there.
-  if (!(await isPrimary(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c))))
+  if (!(await isPrimaryOrPromoting(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c))))
     return result('store-inaccessible')
   if (settings.failsafeMode && (await allMembersConsent(c))) return result('failsafe-primary')
   forgetFailsafe(c)

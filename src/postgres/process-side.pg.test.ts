@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -30,6 +31,14 @@ async function until(holds: () => boolean | Promise<boolean>, limitMs: number, w
 
 function pidOf({ server }: TestServer): number {
   return Number(server.postmasterIdentity()?.split('@')[0])
+}
+
+/** The child of this postmaster whose title names it, e.g. `startup`. */
+function childCalled(postmaster: number, what: string): number {
+  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ').map(Number)
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(what))
+  assert.ok(found, `${what} of ${postmaster}`)
+  return found
 }
 
 const START = { timeoutMs: null, callback: true } as const
@@ -403,4 +412,33 @@ test('1.3 a pid file that names a foreign process does not keep PostgreSQL from 
   assert.equal(await server.start(START, never), 'running')
   await server.stop(STOP, never)
   foreign.kill('SIGKILL')
+})
+
+test('1.9 a promotion that is under way is known to the next agent, who can see nothing of it in the server', async () => {
+  await writeFile(join(cluster.dataDir, 'standby.signal'), '')
+  const first = agent()
+  assert.equal(await first.server.start({ ...START, role: 'replica' }, never), 'running')
+  const recovery = childCalled(pidOf(first), 'startup')
+  assert.ok(signalProcess(recovery, 'SIGSTOP'))
+  assert.equal(await first.server.promote(100, never), 'promoted')
+  assert.equal(first.tools.memory.role, 'promoted')
+  first.server.close()
+
+  const second = agent()
+  await second.server.adopt(never)
+  assert.equal(second.tools.memory.role, 'promoted')
+  assert.ok(signalProcess(recovery, 'SIGCONT'))
+  await until(async () => (await cluster.sql('SELECT pg_is_in_recovery()')) === 'f', 5000, 'it is a primary')
+  second.server.close()
+
+  await second.server.stop(STOP, never)
+  await writeFile(join(cluster.dataDir, 'standby.signal'), '')
+  const third = agent()
+  assert.equal(await third.server.start({ ...START, role: 'replica' }, never), 'running')
+  third.server.close()
+  const fourth = agent()
+  await fourth.server.adopt(never)
+  assert.equal(fourth.tools.memory.role, 'replica', 'what was said to an earlier postmaster does not count')
+  await fourth.server.promote(5000, never)
+  await fourth.server.stop(STOP, never)
 })

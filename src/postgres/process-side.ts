@@ -37,6 +37,7 @@ import type {
 import { postmasterWatch } from './postmaster.ts'
 import { linuxProcessTable, signalProcess } from './process-table.ts'
 import { promoteServer } from './promote.ts'
+import { wasToldToPromote } from './promotion-note.ts'
 import { shutdownPositions } from './shutdown-positions.ts'
 import { singleUserRecovery } from './single-user.ts'
 import { type Launch, newLaunch, resolveStarting, type Startup, startServer } from './start.ts'
@@ -324,12 +325,18 @@ export class ProcessSide implements Server {
     if (memory.state !== 'running') return
     const seen = await this.observe(signal)
     this.forgetObservation()
-    if (seen.kind === 'observed') memory.setRole(seen.observation.inRecovery ? 'replica' : 'primary')
+    if (seen.kind === 'observed') memory.setRole(seen.observation.inRecovery ? await this.#roleInRecovery() : 'primary')
     try {
       await files.joinRunning(memory.role, signal)
     } catch (error) {
       log.error(`The configuration of the running server could not be taken over: ${errorText(error)}`)
     }
+  }
+
+  async #roleInRecovery(): Promise<Role> {
+    const { postmaster, config } = this.#machine
+    const running = postmaster.current()
+    return running && (await wasToldToPromote(config().postgresql.dataDir, running)) ? 'promoted' : 'replica'
   }
 
   /** Looks after the server until `close`. */

@@ -7,6 +7,7 @@ import { dataDirectoryModes, errorText } from './files.ts'
 import type { Machine } from './machine.ts'
 import { passTimelines } from './passed-timelines.ts'
 import { signalProcess } from './process-table.ts'
+import { forgetPromotion, notePromotion } from './promotion-note.ts'
 import { identifyTimeline } from './statements.ts'
 
 const POLL_MS = 10
@@ -43,6 +44,7 @@ export async function promoteServer(
     const state = await clusterState(machine, dataDir, signal)
     if (state === 'in production') {
       memory.setRole('primary')
+      await forgetPromotion(dataDir)
       return 'promoted'
     }
     if (!postmaster.current()) {
@@ -84,10 +86,12 @@ async function signalPromotion(machine: Machine, dataDir: string, signal: AbortS
   const state = await clusterState(machine, dataDir, signal)
   if (state !== 'in archive recovery') return `the cluster state is "${state ?? 'unknown'}", not "in archive recovery"`
   const file = join(dataDir, 'promote')
+  await notePromotion(dataDir, running)
   await writeFile(file, '', { mode: (await dataDirectoryModes(dataDir)).file })
   // The file alone promotes nothing; the signal does, and up to it a lost lock still counts.
   if (!signal.aborted && signalProcess(running.pid, 'SIGUSR1') === 'sent') return null
   await rm(file, { force: true })
+  await forgetPromotion(dataDir)
   return signal.aborted ? 'it was cancelled' : 'PostgreSQL cannot be signalled'
 }
 

@@ -12,6 +12,7 @@ import type { ServerStart } from './parts.ts'
 import { forgetPassedTimelines } from './passed-timelines.ts'
 import type { Postmaster } from './postmaster.ts'
 import { signalProcess } from './process-table.ts'
+import { forgetPromotion } from './promotion-note.ts'
 import { askReadiness } from './readiness.ts'
 
 /** What one start, or the start half of a restart, has come to. Whoever holds it may still prevent the launch. */
@@ -95,7 +96,9 @@ async function launchServer(
   const { config, log, binaries, postmaster, files, connections } = machine
   let plan: Awaited<ReturnType<typeof files.prepareStart>>
   try {
-    await forgetPassedTimelines(config().postgresql.dataDir)
+    const { dataDir } = config().postgresql
+    await forgetPassedTimelines(dataDir)
+    await forgetPromotion(dataDir)
     plan = await files.prepareStart(role, signal)
   } catch (error) {
     log.error(`PostgreSQL cannot be started: ${errorText(error)}`)
