@@ -108,6 +108,16 @@ test('3.3 and 9 a promotion whose lock is lost before its script ended does not 
   assert.ok(!s.did('promote'))
 })
 
+test('3.4 and 11 in pause a server that somebody started or stopped by hand is what it is', async () => {
+  const s = new Scene().config({ pause: true }).leader('b')
+  s.server.state = 'stopped'
+  await s.cycle()
+  assert.equal(s.server.state, 'running')
+  s.server.alive = false
+  await s.cycle()
+  assert.equal(s.server.state, 'stopped')
+})
+
 test('3.6 a crash recovery that did not help is not made a second time before the server runs again', async () => {
   const s = new Scene().leader('b').stopped('in production')
   Object.assign(s.server, { inRecovery: false, recoverySignal: false })

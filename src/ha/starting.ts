@@ -15,7 +15,8 @@ export async function stillStarting(c: Cycle): Promise<CycleResult | null> {
   const { postgres, log, clock } = world
   if (settings.paused) {
     memory.recovery.startTimeoutMs = null
-    if (isStarting(postgres.state)) postgres.setState(postgres.isAlive() ? 'running' : 'stopped')
+    // Somebody may have started or stopped it by hand; after the pause nobody else would notice.
+    postgres.setState(postgres.isAlive() ? 'running' : 'stopped')
     return null
   }
   if (isStarting(postgres.state)) await postgres.resolveStarting(c.signal)
