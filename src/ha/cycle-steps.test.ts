@@ -141,6 +141,25 @@ test('3.11 slots that are missing are copied from the leader, unless the store i
   assert.equal((await s.cycle()).text, "Copying logical slots ['x', 'y'] from the primary")
 })
 
+test('3.10 and 13.2 a restart that is due waits while the store is away', async () => {
+  const s = new Scene().config({ failsafe_mode: true }).primary().peer('b').peer('c')
+  s.keys.set('failsafe', printJson({ a: 'http://a:8008/patroni', b: 'http://b:8008/patroni' }))
+  s.ha.memory.restart.scheduled = {
+    at: '2026-01-02T12:00:00+00:00',
+    request: {},
+    role: null,
+    postgresVersion: null,
+    restartPending: false,
+    timeoutMs: null,
+    postmasterStartTime: null,
+  }
+  s.answers.renew = 'unknown'
+  assert.equal((await s.cycle()).rule, 'failsafe-primary')
+  assert.ok(!s.did('restart'))
+  s.answers.renew = 'done'
+  assert.equal((await s.cycle()).text, 'restart initiated')
+})
+
 test('3.12 what nobody expected ends the cycle, is told once as a bug, and the next cycle goes on', async () => {
   const s = new Scene().leader('b')
   const { postgres } = s.ha.world
@@ -152,6 +171,7 @@ test('3.12 what nobody expected ends the cycle, is told once as a bug, and the n
   })
   assert.equal((await s.cycle()).text, 'Unexpected exception raised, please report it as a BUG')
   assert.ok(s.said('ERROR Unexpected exception: Error: a surprise'))
+  assert.match(s.keys.get('members/a') ?? '', /"xlog_location":1000/, 'the others still see this member')
   Object.assign(postgres, { syncSlots })
   assert.equal((await s.cycle()).rule, 'following-leader')
 })

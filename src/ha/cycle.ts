@@ -24,7 +24,8 @@ export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
     const { journal, clock } = ha.world
     const recorder = journal.keepsRecordings ? new CycleRecorder(ha) : null
     const startedAt = clock.now()
-    const outcome = await guarded(recorder?.ha ?? ha, signal)
+    const recorded = recorder?.ha ?? ha
+    const outcome = await guarded(recorded, () => cycle(recorded, signal))
     const text = ha.memory.settings.paused ? `PAUSE: ${outcome.text}` : outcome.text
     const result = { rule: outcome.rule, text }
     const recording = recorder && { recording: () => recorder.recording(result) }
@@ -38,9 +39,9 @@ export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
   })
 }
 
-async function guarded(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
+async function guarded(ha: Ha, work: () => Promise<CycleResult>): Promise<CycleResult> {
   try {
-    return await cycle(ha, signal)
+    return await work()
   } catch (error) {
     ha.world.log.error('Unexpected exception', error)
     return result('unexpected')
@@ -56,11 +57,16 @@ async function cycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
   if (!view) return storeOutage(newCycle(ha, EMPTY_VIEW, signal))
   if (isLocked(view)) memory.race.backoffSince = null
   const c = newCycle(ha, view, signal)
+  // Whatever went wrong: a member whose key ends is gone for the others, and with it its slots and its vote.
+  const outcome = await guarded(ha, () => decideAndAct(c))
+  if (!c.storeFailed) await endOfCycle(c)
+  return outcome
+}
+
+async function decideAndAct(c: Cycle): Promise<CycleResult> {
   await prepare(c)
   const outcome = await decide(c)
-  const final = c.storeFailed ? outcome : await tail(c, outcome)
-  if (!c.storeFailed) await endOfCycle(c)
-  return final
+  return c.storeFailed ? outcome : tail(c, outcome)
 }
 
 /** The branches, in order (spec ha.md 3.3 to 3.10); the first that has something to say ends the decision. */
@@ -79,7 +85,7 @@ async function decide(c: Cycle): Promise<CycleResult> {
   }
   if (!isLocked(c.view)) return race(c)
   const decided = await locked(c)
-  return (await scheduledRestart(c)) ?? decided
+  return (c.storeFailed ? null : await scheduledRestart(c)) ?? decided
 }
 
 /** Spec ha.md 3.2. */
