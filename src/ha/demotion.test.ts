@@ -180,3 +180,13 @@ test('20 a server that does not stop keeps its leader key', async () => {
   assert.ok(!s.did('release'))
   assert.ok(s.said('ERROR PostgreSQL shutdown failed, leader key not removed. Leaving watchdog running.'))
 })
+
+test('20 and 10.3 an agent that ends beside a server that is not there lets the watchdog go and says so', async () => {
+  const s = new Scene().primary()
+  await s.cycle()
+  Object.assign(s.server, { alive: false, state: 'crashed' })
+  await shutdown(s.ha, new AbortController().signal)
+  assert.ok(s.did('fence off'), 'else the machine is reset when nobody feeds it any more')
+  assert.ok(s.did('release'))
+  assert.doesNotMatch(s.keys.get('members/a') ?? '', /xlog_location/, 'its last word is of now')
+})

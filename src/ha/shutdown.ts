@@ -23,8 +23,9 @@ export async function shutdown(ha: Ha, signal: AbortSignal): Promise<void> {
   }
   if (memory.joinAborted) return
   const leader = isLeader(ha) || (memory.store.view !== null && lockOwner(memory.store.view) === world.name)
-  if (postgres.isAlive()) await asAsynchronous(ha, signal, () => stopServer(ha, leader, signal))
-  else if (leader) await deleteLock(ha, signal, null)
+  const stop = (): Promise<void> => stopServer(ha, leader, signal)
+  // Where no server runs there still is a watchdog to let go of, a key to give back and a last word to say.
+  await (postgres.isAlive() ? asAsynchronous(ha, signal, stop) : stop())
 }
 
 async function stopServer(ha: Ha, leader: boolean, signal: AbortSignal): Promise<void> {
