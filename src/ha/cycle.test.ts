@@ -384,6 +384,17 @@ const CASES: readonly Case[] = [
     said: 'switchover: to c, i am a',
   },
   {
+    title: '12.4 a candidate by name that must not be promoted is told, and the others race',
+    scene: (s) => {
+      s.leader(null)
+        .request({ leader: 'b', member: 'c' })
+        .member('c', { tags: { nofailover: true } })
+        .peer('c', { tags: { nofailover: true } })
+    },
+    rule: 'promote-by-acquiring',
+    said: 'WARNING switchover: member c is not allowed to promote',
+  },
+  {
     title: '12.4 a switchover planned for later does not steer a race before',
     scene: (s) => {
       s.leader(null).request({ leader: 'b', member: 'c', scheduled_at: '2030-01-01T00:00:00+00:00' }).peer('c')
