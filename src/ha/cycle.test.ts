@@ -508,6 +508,16 @@ const CASES: readonly Case[] = [
     did: ['stop fast'],
   },
   {
+    title: '11 and 7.4 in pause a primary without the lock goes on, also where its history is to be compared',
+    scene: (s) => {
+      s.primary().leader('b').config({ pause: true })
+      s.ha.memory.wasPaused = true
+      s.ha.memory.divergence.state = 'check'
+    },
+    rule: 'paused-primary-without-lock',
+    didNot: ['stop', 'rewind'],
+  },
+  {
     title: '11 in pause a standby gives the lock back',
     scene: (s) => {
       s.leader('a').config({ pause: true })

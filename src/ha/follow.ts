@@ -23,9 +23,10 @@ export async function follow(c: Cycle, reasons: FollowReasons): Promise<CycleRes
   if (reasons.refresh) await reloadView(c)
   const upstream = chooseUpstream(c)
   const primary = await isPrimaryOrPromoting(c)
-  if (c.settings.paused && (!isLocked(c.view) || !(await repairIsPending(c, c.signal)))) {
-    const left = await leaveAlone(c, primary, upstream)
-    if (left) return left
+  if (c.settings.paused) {
+    const left = primary || !isLocked(c.view) || !(await repairIsPending(c, c.signal))
+    const outcome = left ? await leaveAlone(c, primary, upstream) : null
+    if (outcome) return outcome
   } else if (primary) return demotePrimary(c, reasons.demoting)
   await checkLocalHistoryAhead(c)
   const repair = await repairDivergence(c)
@@ -46,9 +47,9 @@ async function leaveAlone(c: Cycle, primary: boolean, upstream: Upstream | null)
 }
 
 async function demotePrimary(c: Cycle, reason: CycleResult): Promise<CycleResult> {
-  if (c.settings.standbyCluster && !c.settings.paused)
+  if (c.settings.standbyCluster)
     return beginOrBusy(c, 'demoting to a standby cluster', reason, (signal) => demote(c, 'demote-cluster', signal))
-  if (!c.settings.paused) await demote(c, 'immediate-nolock', c.signal)
+  await demote(c, 'immediate-nolock', c.signal)
   return reason
 }
 
