@@ -5,7 +5,7 @@ import { isPrimary } from './facts.ts'
 import { deleteLock, releaseLock } from './lock.ts'
 import { type CycleResult, fatal, result } from './messages.ts'
 import { repairIsPending } from './rewind.ts'
-import { type Cycle, holdsLock, inStore } from './world.ts'
+import { type Cycle, holdsLock, inStore, logLockOwner } from './world.ts'
 
 /** An empty or unreadable data directory (spec ha.md 3.7). `null`: there is one. */
 export async function missingData(c: Cycle): Promise<CycleResult | null> {
@@ -16,6 +16,7 @@ export async function missingData(c: Cycle): Promise<CycleResult | null> {
   if (postgres.isAlive())
     await postgres.stop({ mode: 'immediate', checkpoint: false, limitMs: c.settings.retryTimeoutMs }, c.signal)
   await fence.disable()
+  logLockOwner(c)
   if (holdsLock(c)) {
     await releaseLock(c, c.signal)
     return directory.kind === 'empty'
@@ -69,6 +70,7 @@ export async function leftStopped(c: Cycle): Promise<CycleResult | null> {
     if (postgres.state === 'running' || isStarting(postgres.state)) postgres.setState('crashed')
     return null
   }
+  logLockOwner(c)
   if (holdsLock(c)) {
     postgres.setState('stopped')
     await deleteLock(c, c.signal, null)

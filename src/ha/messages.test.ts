@@ -79,6 +79,13 @@ test('21.3 lines that operators look for come with their level', async () => {
   const follower = new Scene().leader('b')
   await follower.cycle()
   assert.ok(follower.said('INFO Lock owner: b; I am a'))
+  const empty = new Scene().leader('b')
+  Object.assign(empty.server, { directory: { kind: 'empty' }, alive: false })
+  await empty.cycle()
+  assert.ok(empty.said('INFO Lock owner: b; I am a'), 'whom an empty member copies')
+  const paused = new Scene().leader('b').config({ pause: true }).stopped('shut down')
+  await paused.cycle()
+  assert.ok(paused.said('INFO Lock owner: b; I am a'), 'who has the lock while this server is stopped in pause')
   const refused = new Scene().primary()
   refused.answers.renew = 'refused'
   await refused.cycle()
