@@ -4,6 +4,7 @@ import { isPrimaryOrPromoting } from './facts.ts'
 import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
 import { comesUpAsPrimary } from './launch.ts'
 import { type CycleResult, result } from './messages.ts'
+import { syncSlotsWithoutStore } from './slots-without-store.ts'
 import type { Cycle } from './world.ts'
 
 /**
@@ -18,9 +19,14 @@ export async function storeOutage(c: Cycle): Promise<CycleResult> {
   const { settings, world } = c
   if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')
   // One that is still coming up counts as well: it takes writes as soon as it is there.
-  if (!(await isPrimaryOrPromoting(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c))))
+  if (!(await isPrimaryOrPromoting(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c)))) {
+    await syncSlotsWithoutStore(c)
     return result('store-inaccessible')
-  if (settings.failsafeMode && (await allMembersConsent(c))) return result('failsafe-primary')
+  }
+  if (settings.failsafeMode && (await allMembersConsent(c))) {
+    await syncSlotsWithoutStore(c)
+    return result('failsafe-primary')
+  }
   forgetFailsafe(c)
   world.log.info('demoting self because DCS is not accessible and I was a leader')
   await endLongAction(c)
