@@ -2,7 +2,7 @@ import type { ClusterView } from '../../src/cluster/view.ts'
 import { failsafeMembers, KEYS } from '../../src/cluster/view.ts'
 import type { Dcs } from '../../src/ports/dcs.ts'
 import { requestSwitchover } from '../faults/operator.ts'
-import { killAgent, release } from '../faults/processes.ts'
+import { freezeHost, killAgent, release } from '../faults/processes.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import type { StoreTrouble } from '../store/service.ts'
@@ -235,6 +235,41 @@ export const failsafeOutsider: Scenario = {
     await stage.run(30_000)
     back()
     parted()
+    await stage.settled()
+  },
+}
+
+export const failsafeForgotten: Scenario = {
+  name: 'failsafe: the members that consented are started anew while the primary without a store is frozen',
+  config: { failsafe_mode: true },
+  guard: {
+    name: 'an agent that may have promised something before it was started waits',
+    out: {
+      filters: {
+        // Whoever races does not know who could have asked for a promise.
+        dcs: (dcs) =>
+          overriding(dcs, {
+            load: async (budget) => {
+              const outcome = await dcs.load(budget)
+              if (outcome.kind !== 'done' || outcome.value.leader) return outcome
+              return { kind: 'done', value: { ...outcome.value, failsafe: null } }
+            },
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, scene, leader, standbys } = stage
+    await stage.run(11_000)
+    const back = world.network.cutBothWays(leader.name, STORE)
+    await stage.run(41_000)
+    const wake = freezeHost(scene, leader)
+    for (const standby of standbys) killAgent(world, standby, true)
+    for (const standby of standbys) release(world, standby)
+    await stage.run(9000)
+    wake()
+    await stage.run(10_000)
+    back()
     await stage.settled()
   },
 }

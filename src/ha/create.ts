@@ -20,7 +20,7 @@ export function createHa(world: World, dynamicConfig: JsonObject, timing: Timing
     })
   return {
     world,
-    memory: newMemory(dynamicConfig, timing),
+    memory: newMemory(dynamicConfig, timing, world.clock.now()),
     actions: new LongActions(world.clock, wake, onError, onStep),
     mutex: new Mutex(),
     wake,

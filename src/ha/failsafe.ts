@@ -4,6 +4,7 @@ import { elapsedMs, LONG_AGO, later } from '../cluster/time.ts'
 import { type ClusterView, failsafeMembers, isLocked } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
 import { observation } from './facts.ts'
+import { askPeers } from './peer-limits.ts'
 import { slotPositions } from './slot-positions.ts'
 import { type Cycle, did, type Ha, withBudget } from './world.ts'
 
@@ -68,6 +69,23 @@ export async function allMembersConsent(c: Cycle): Promise<boolean> {
   memory.failsafe.slots = slots
   await world.fence.keepAlive(memory.lease.until)
   return true
+}
+
+/**
+ * An agent that was started a moment ago may have promised a primary without a store not to race, and does not know. No
+ * promise outlives one `ttl`, and none matters once everybody who could have asked for it has said that he is no primary.
+ * @returns a member that could still be running on that promise; `null`: nobody
+ */
+export async function mayHavePromised(c: Cycle): Promise<string | null> {
+  const { settings, memory, world } = c
+  const known = settings.failsafeMode ? failsafeMembers(c.view) : null
+  const over = later(memory.startedAt, settings.ttlMs)
+  if (!known || world.clock.now() >= over) return null
+  const others = Object.entries(known).flatMap(([name, apiUrl]) => (name === world.name ? [] : [{ name, apiUrl }]))
+  const silent = (await askPeers(c, others)).find(({ kind }) => kind === 'unreachable')
+  if (!silent) return null
+  memory.alarm = over
+  return silent.name
 }
 
 export function forgetFailsafe(ha: Ha): void {

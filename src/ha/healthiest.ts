@@ -11,6 +11,7 @@ import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { type Ballot, countVotes, isElectable, standing } from './election.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
 import { requestDecides, steersRace } from './failover-race.ts'
+import { mayHavePromised } from './failsafe.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
@@ -38,6 +39,17 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
   if (await isPrimary(c)) return mayKeepPrimary(c)
   if (settings.paused || nofailover)
     return standBackBecause(c, nofailover ? 'its tag nofailover forbids it' : 'the cluster is paused')
+  const ordered = steersRace(c, request) && request.leader === null
+  const promisedTo = ordered ? null : await mayHavePromised(c)
+  if (promisedTo !== null) {
+    log.info(
+      `Was started less than ttl ago: ${promisedTo} may be a primary without a store, on what this member promised`,
+    )
+    return standBackBecause(
+      c,
+      `${promisedTo} may run as a primary in failsafe mode, on its consent from before it was started`,
+    )
+  }
   if (steersRace(c, request)) {
     // The leader may be running without a store, on the consent of others. A failover is an order, at the operator's risk.
     if (request.leader !== null && isLeftOut(c)) return standBackBecause(c, LEFT_OUT)

@@ -13,6 +13,8 @@ export interface Memory {
   dynamicConfig: JsonObject
   timing: Timing
   settings: ClusterSettings
+  /** When this agent began: what was said or promised before, it does not know. */
+  readonly startedAt: Instant
   readonly store: StoreMemory
   readonly lease: LeaseMemory
   readonly idleness: IdlenessMemory
@@ -136,8 +138,13 @@ export interface SyncMemory {
   readonly ready: Set<string>
 }
 
-export function newMemory(dynamicConfig: JsonObject, timing: Timing = DEFAULT_TIMING): Memory {
+export function newMemory(
+  dynamicConfig: JsonObject,
+  timing: Timing = DEFAULT_TIMING,
+  startedAt: Instant = LONG_AGO,
+): Memory {
   return {
+    startedAt,
     dynamicConfig,
     timing,
     settings: clusterSettings(dynamicConfig, timing),

@@ -84,6 +84,25 @@ test('6.2 and 14.3 who is not in the failsafe record does not take over by a swi
   assert.equal((await scene({ member: 'a' }, others).cycle()).rule, 'promote-by-acquiring')
 })
 
+test('6.2 and 14.3 who was started a moment ago does not know what it promised a primary without a store, and waits one ttl', async () => {
+  const scene = (more: JsonObject = { failsafe_mode: true }): Scene => {
+    const s = new Scene().config(more).leader(null).peer('c')
+    s.keys.set('failsafe', JSON.stringify({ a: 'http://a:8008', b: 'http://b:8008', c: 'http://c:8008' }))
+    Object.assign(s.ha.memory, { startedAt: s.nowMs })
+    return s
+  }
+  const s = scene()
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(s.said('INFO Was started less than ttl ago: b may be a primary without a store'))
+  assert.equal(s.ha.memory.alarm, s.nowMs + 30_000)
+  s.nowMs += 30_000
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+  assert.equal((await scene().peer('b').cycle()).rule, 'promote-by-acquiring', 'everybody says that he is no primary')
+  assert.equal((await scene({}).cycle()).rule, 'promote-by-acquiring', 'without failsafe mode there are no promises')
+  assert.equal((await scene().request({ member: 'a' }).cycle()).rule, 'promote-by-acquiring', 'an order')
+  assert.equal((await scene().request({ leader: 'b', member: 'a' }).cycle()).rule, 'follow-not-healthiest')
+})
+
 test('6.4 a member that does not answer holds up a race for 2 s, or for retry_timeout where that is shorter', async () => {
   for (const [timing, limitMs] of [
     [{ ttl: 30, loop_wait: 10, retry_timeout: 10 }, 2000],

@@ -4,7 +4,7 @@ import { type Lsn, lsn, ZERO_LSN } from '../../cluster/lsn.ts'
 import { DEFAULT_TIMING, MINIMUM_TIMING } from '../../cluster/settings.ts'
 import { type StoredValue, version } from '../../cluster/stored.ts'
 import type { Tags } from '../../cluster/tags.ts'
-import { type Instant, later } from '../../cluster/time.ts'
+import { type Instant, LONG_AGO, later } from '../../cluster/time.ts'
 import { timeline } from '../../cluster/timeline.ts'
 import { viewFromKeys } from '../../cluster/view.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -102,6 +102,8 @@ export class Scene {
     this.keys.set('initialize', SYSTEM_ID)
     this.config({})
     for (const name of ['a', 'b', 'c']) this.member(name)
+    const { nowMs } = this
+    this.nowMs = LONG_AGO
     this.ha = createHa(
       {
         name: this.name,
@@ -143,6 +145,7 @@ export class Scene {
       DEFAULT_TIMING,
       () => {},
     )
+    this.nowMs = nowMs
   }
 
   config(settings: JsonObject): this {
