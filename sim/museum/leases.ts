@@ -11,8 +11,8 @@ import { type Filters, overriding } from '../world/filters.ts'
 const ENDLESS_LEASES: Partial<Filters> = {
   dcs: (dcs) =>
     overriding(dcs, {
-      acquire: async (budget) => {
-        const outcome = await dcs.acquire(budget)
+      acquire: async (...asked) => {
+        const outcome = await dcs.acquire(...asked)
         return outcome.kind === 'done' ? { kind: 'done', value: { sentAt: later(outcome.value.sentAt, 1e9) } } : outcome
       },
     }),

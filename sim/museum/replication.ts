@@ -3,6 +3,7 @@ import { type ClusterView, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { requestSwitchover } from '../faults/operator.ts'
 import { bootHost, crashHost } from '../faults/processes.ts'
 import type { Scenario, Stage } from '../scenario.ts'
+import { STORE } from '../store/service.ts'
 import { type Filters, overriding } from '../world/filters.ts'
 
 /** Who may be promoted is not looked at: every member believes itself a voter. */
@@ -19,6 +20,32 @@ const EVERYBODY_VOTES: Partial<Filters> = {
 function electable(view: ClusterView, name: string): ClusterView {
   if (view.sync.leader === null || view.sync.leader === name || view.leader?.name === view.sync.leader) return view
   return { ...view, sync: { ...view.sync, voters: [name], quorum: 0 } }
+}
+
+export const electionOfYesterday: Scenario = {
+  name: 'quorum: members elect by an old copy of the store, and what decided it has changed since',
+  config: { synchronous_mode: 'quorum', failsafe_mode: true, ttl: 5, loop_wait: 1, retry_timeout: 1 },
+  guard: {
+    name: 'the lock is taken only while the sync key is the one that decided the election',
+    out: { filters: { dcs: (dcs) => overriding(dcs, { acquire: (budget) => dcs.acquire(budget) }) } },
+  },
+  async play(stage) {
+    const { world, leader, standbys } = stage
+    await stage.run(20_000)
+    const back = world.network.cutBothWays(leader.name, STORE)
+    await stage.run(15_000)
+    const stale = standbys.map(({ name }) => world.store.trouble(name, { kind: 'stale', lagMs: 14_000 }))
+    back()
+    await stage.until('the leader has its lock again', () => stage.holder === leader.name)
+    const alone = standbys.map(({ name }) => world.network.cutBothWays(leader.name, name))
+    await stage.run(4000)
+    crashHost(world, leader)
+    await stage.run(9000)
+    for (const end of [...stale, ...alone]) end()
+    await stage.run(10_000)
+    bootHost(world, leader)
+    await stage.settled()
+  },
 }
 
 export const timelineTwice: Scenario = {

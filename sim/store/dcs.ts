@@ -49,10 +49,11 @@ export class SimDcs implements Dcs {
     return done(outcome.value.view)
   }
 
-  async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {
+  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
     return this.#lock(budget, (tree) => {
       const there = tree.keys.get(KEYS.leader)
       if (there && there.text !== '') return refused(`${there.text} has it`)
+      if (sync !== undefined && (tree.keys.get(KEYS.sync)?.version ?? null) !== sync) return refused('sync has changed')
       this.#put(tree, KEYS.leader, this.#name, true)
       return DONE_NOTHING
     })

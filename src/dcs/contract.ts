@@ -70,6 +70,7 @@ type Rule = (world: World) => Promise<void>
 const RULES: readonly (readonly [string, Rule])[] = [
   ['1.2 a missing tree is an empty view, not an error', missingTree],
   ['1.3 acquire creates the lock; somebody else is refused', acquireOnce],
+  ['1.3 acquire is refused where the sync key is not the one that decided the election', acquireByOldSync],
   ['1.3 of two members that race exactly one acquires', race],
   ['1.3 a member that holds the lock is refused by acquire or keeps it, and never loses it so', acquireTwice],
   ['1.3 renew keeps the lock under the same version or a newer one; sentAt is never after the call', renewKeeps],
@@ -123,6 +124,20 @@ async function acquireOnce(w: World): Promise<void> {
   assert.ok(lease.sentAt <= w.store.clock.now() && lease.sentAt > before - w.store.ttlMs)
   assert.equal((await b.acquire(w.budget())).kind, 'refused')
   await eventually(w, b, 'b sees a as leader', (view) => view.leader?.name === 'a')
+}
+
+async function acquireByOldSync(w: World): Promise<void> {
+  const [a, b] = [await w.member('a'), await w.member('b')]
+  const first = value(await b.writeSync({ leader: 'b', voters: ['a'], quorum: 0 }, null, w.budget()))
+  assert.equal((await a.acquire(w.budget(), null)).kind, 'refused', 'there was none')
+  const second = value(await b.writeSync({ leader: 'b', voters: [], quorum: 0 }, first, w.budget()))
+  assert.equal((await a.acquire(w.budget(), first)).kind, 'refused', 'it is another one')
+  await eventually(w, a, 'a sees the sync key', ({ sync }) => sync.version === second)
+  assert.equal((await viewOf(a, w.budget())).leader, null)
+  value(await a.acquire(w.budget(), second))
+  value(await a.release(w.budget()))
+  value(await b.deleteSync(second, w.budget()))
+  value(await b.acquire(w.budget(), null))
 }
 
 async function race(w: World): Promise<void> {

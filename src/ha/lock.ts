@@ -26,8 +26,10 @@ function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutc
   return outcome.kind
 }
 
+/** Only as long as the store has the very `sync` key that the election was decided by: our view of it may be old. */
 export async function acquireLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
-  const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget)))
+  const { version } = c.view.sync
+  const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget, version)))
   if (answer === 'done') {
     c.memory.lease.taken = true
     restartRetention(c)

@@ -43,8 +43,12 @@ export interface Dcs {
   /** The cluster as the store has it. Never `refused`. A missing tree is an empty view, not an error. */
   load(budget: Budget): Promise<StoreOutcome<ClusterView>>
 
-  /** Creates the leader key if there is none. `refused`: somebody has it. */
-  acquire(budget: Budget): Promise<StoreOutcome<Lease>>
+  /**
+   * Creates the leader key if there is none. `refused`: somebody has it.
+   * @param sync version of the `sync` key by which the election was decided; `null`: there was none. Where it is another
+   *             one in the store, which may know more than this member has heard yet, that is `refused` too
+   */
+  acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>>
   /**
    * Prolongs the lock that `view` shows as ours; re-creates a key that has vanished. `refused`: it belongs to
    * somebody else, and nothing but that: a store that forbids it or fails says nothing about the owner (spec dcs.md 6.4).

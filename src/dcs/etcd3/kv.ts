@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../../cluster/json.ts'
+import type { Version } from '../../cluster/stored.ts'
 import type { CallOutcome } from './gateway.ts'
 import { encode, int64, isNewer, type KeyValue, prefixEnd, readKeyValues } from './wire.ts'
 
@@ -17,6 +18,11 @@ export type Condition =
   | { readonly kind: 'version'; readonly modRevision: string }
   | { readonly kind: 'value'; readonly value: string }
 
+/** That a key is still as it was read; `null`: there was none. */
+export function conditionOn(version: Version | null): Condition {
+  return version === null ? { kind: 'absent' } : { kind: 'version', modRevision: version }
+}
+
 export function compare(key: string, condition: Condition): JsonObject {
   switch (condition.kind) {
     case 'absent':
@@ -31,10 +37,16 @@ export function compare(key: string, condition: Condition): JsonObject {
 /**
  * A change under conditions on the same key. When they do not hold, the answer says what the key is instead: a lost
  * answer to an earlier attempt can be told from a change by somebody else.
+ * @param others comparisons of other keys
  */
-export function transaction(key: string, conditions: readonly Condition[], change: JsonObject): JsonObject {
+export function transaction(
+  key: string,
+  conditions: readonly Condition[],
+  change: JsonObject,
+  others: readonly JsonObject[] = [],
+): JsonObject {
   return {
-    compare: conditions.map((condition) => compare(key, condition)),
+    compare: [...conditions.map((condition) => compare(key, condition)), ...others],
     success: [change],
     failure: [{ request_range: { key: encode(key) } }],
   }

@@ -1,9 +1,10 @@
+import type { Version } from '../../cluster/stored.ts'
 import type { ClusterView } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import type { Lease, StoreOutcome } from '../../ports/dcs.ts'
 import type { Log } from '../../ports/log.ts'
 import { isLeaseNotFound } from './errors.ts'
-import { type Condition, rebind } from './kv.ts'
+import { type Condition, compare, conditionOn, put, rebind, transaction } from './kv.ts'
 import type { HeldLease, LeaseOutcome, OwnLease } from './lease.ts'
 import type { Mirror } from './mirror.ts'
 import type { KeyValue } from './wire.ts'
@@ -12,6 +13,8 @@ import { asOutcome, type ChangeOutcome, type Writes } from './writes.ts'
 interface Deps {
   /** The full leader key. */
   readonly key: string
+  /** The full key `sync`. */
+  readonly syncKey: string
   readonly name: string
   readonly lease: OwnLease
   readonly writes: Writes
@@ -30,17 +33,22 @@ export class Lock {
     this.#deps = deps
   }
 
-  async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {
-    const { log } = this.#deps
-    const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) =>
-      this.#putIf([{ kind: 'absent' }], id, budget),
-    )
+  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
+    const { log, key, syncKey, name, writes, mirror } = this.#deps
+    const unchanged = sync === undefined ? [] : [compare(syncKey, conditionOn(sync))]
+    const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => {
+      const change = { request_put: put(key, name, id) }
+      const request = transaction(key, [{ kind: 'absent' }], change, unchanged)
+      return writes.transact(key, request, { value: name, lease: id }, budget, 'persist')
+    })
     if (!lease) return noLease(outcome, 'refused')
     if (outcome.kind === 'not-applied') {
       // Created by an attempt whose answer was lost, in this operation or an earlier one: it is ours all the same.
       if (this.#isMine(outcome.present, lease.id)) return { kind: 'done', value: { sentAt: lease.sentAt } }
       log.info('Could not take out TTL lock')
-      return { kind: 'refused', reason: `${outcome.present?.value ?? 'nobody'} has the leader key` }
+      if (outcome.present) return { kind: 'refused', reason: `${outcome.present.value} has the leader key` }
+      mirror.drop('the key sync is not as believed')
+      return { kind: 'refused', reason: 'the key sync has changed since the election' }
     }
     return locked(outcome, lease, 'refused')
   }

@@ -110,7 +110,8 @@ export function assemble(
   connection.replaced = () => mirror.forget()
   const lease = new OwnLease(gateway, clock, log, identity.timing)
   const writes = new Writes(gateway, mirror)
-  const lock = new Lock({ key: identity.prefix + KEYS.leader, name: identity.name, lease, writes, mirror, log })
+  const { prefix, name } = identity
+  const lock = new Lock({ key: prefix + KEYS.leader, syncKey: prefix + KEYS.sync, name, lease, writes, mirror, log })
   return { ...common, ...rest, writes, member: { lease, mirror, lock } }
 }
 

@@ -21,7 +21,7 @@ import { sameContent } from '../same-content.ts'
 import { START_PAUSE_MS, type StartOutcome, type Store, TELL_WAITING_MS } from '../store.ts'
 import { viewOf } from './cache.ts'
 import { isLeaseNotFound } from './errors.ts'
-import { type Condition, rangeOfPrefix } from './kv.ts'
+import { type Condition, conditionOn, rangeOfPrefix } from './kv.ts'
 import { type OptionsOutcome } from './options.ts'
 import type { Parts } from './parts.ts'
 import { type KeyValue, readKeyValues } from './wire.ts'
@@ -127,8 +127,8 @@ export class Etcd3Store implements Store {
     return { kind: 'done', value: readKeyValues(outcome.answer['kvs']) }
   }
 
-  async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {
-    return this.#parts.member?.lock.acquire(budget) ?? NO_LOCK
+  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
+    return this.#parts.member?.lock.acquire(budget, sync) ?? NO_LOCK
   }
 
   async renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
@@ -199,8 +199,7 @@ export class Etcd3Store implements Store {
   async writeSync(state: SyncWrite, version: Version | null, budget: Budget): Promise<StoreOutcome<Version | null>> {
     const document = printSyncState(state.leader, state.voters, state.quorum)
     // Without a version the writer saw no key: if there is one now, somebody else is faster.
-    const condition: Condition = version === null ? { kind: 'absent' } : { kind: 'version', modRevision: version }
-    return asVersion(await this.#putIf(KEYS.sync, condition, document, budget, 'persist'))
+    return asVersion(await this.#putIf(KEYS.sync, conditionOn(version), document, budget, 'persist'))
   }
 
   async deleteSync(version: Version | null, budget: Budget): Promise<StoreOutcome> {

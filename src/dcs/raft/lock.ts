@@ -1,11 +1,14 @@
+import type { Version } from '../../cluster/stored.ts'
 import { elapsedMs, type Instant } from '../../cluster/time.ts'
 import type { Budget, Clock } from '../../ports/clock.ts'
 import { type DcsTiming, DONE, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Session } from '../../raft/client/session.ts'
-import type { Branch, Change } from '../../raft/kv/command.ts'
+import type { Branch, Change, Condition } from '../../raft/kv/command.ts'
 
 export interface LockDeps {
   readonly key: string
+  /** The key `sync`. */
+  readonly syncKey: string
   /** Of this member. */
   readonly name: string
   /** On which the lock and the member key live; of this process alone. */
@@ -40,9 +43,11 @@ export class Lock {
     if (this.#renewedAt === null || sentAt > this.#renewedAt) this.#renewedAt = sentAt
   }
 
-  acquire(budget: Budget): Promise<StoreOutcome<Lease>> {
-    const { key } = this.#deps
-    return this.#write([{ conditions: [{ kind: 'absent', key }], changes: [this.renewal(), this.#put()] }], budget)
+  acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
+    const { key, syncKey } = this.#deps
+    const unchanged = sync === undefined ? [] : [conditionOn(syncKey, sync)]
+    const conditions: Condition[] = [{ kind: 'absent', key }, ...unchanged]
+    return this.#write([{ conditions, changes: [this.renewal(), this.#put()] }], budget)
   }
 
   renew(budget: Budget): Promise<StoreOutcome<Lease>> {
@@ -80,8 +85,14 @@ export class Lock {
     const sentAt = clock.now()
     const outcome = await session.transact({ branches }, budget)
     if (outcome.kind === 'unknown') return outcome
-    if (outcome.branch === null) return { kind: 'refused', reason: 'somebody else has the lock' }
+    if (outcome.branch === null)
+      return { kind: 'refused', reason: 'somebody else has the lock, or what decided the election has changed' }
     this.renewed(sentAt)
     return { kind: 'done', value: { sentAt } }
   }
+}
+
+/** That a key is still as it was read; `null`: there was none. */
+export function conditionOn(key: string, seen: Version | null): Condition {
+  return seen === null ? { kind: 'absent', key } : { kind: 'version', key, version: Number(seen) }
 }

@@ -23,7 +23,7 @@ import { eventOf } from '../events.ts'
 import { sameContent } from '../same-content.ts'
 import type { StartOutcome, Store, StoreDeps, StoreIdentity } from '../store.ts'
 import type { Backend } from './backend.ts'
-import { Lock } from './lock.ts'
+import { conditionOn, Lock } from './lock.ts'
 
 const NO_LOCK: StoreOutcome<never> = { kind: 'refused', reason: 'a client of the store takes no lock' }
 const EVERYTHING: readonly StoreEvent[] = ['leader', 'config', 'failover', 'status', 'sync', 'members', 'initialize']
@@ -62,7 +62,8 @@ export class RaftStore implements Store {
     if (mode === 'client' || !local) return started
     const { clock, random } = this.#deps
     const lease = `${name}/${Math.floor(random.next() * 2 ** 48).toString(16)}`
-    this.#lock = new Lock({ key: this.#key(KEYS.leader), name, lease, session, clock, timing: () => this.#timing })
+    const [key, syncKey] = [this.#key(KEYS.leader), this.#key(KEYS.sync)]
+    this.#lock = new Lock({ key, syncKey, name, lease, session, clock, timing: () => this.#timing })
     this.#unsubscribe = [
       local.onChange((changes) => this.#onChange(changes)),
       local.onReturn(() => this.#notify(['connection'])),
@@ -102,8 +103,8 @@ export class RaftStore implements Store {
     return { kind: 'done', value: new Map(views) }
   }
 
-  async acquire(budget: Budget): Promise<StoreOutcome<Lease>> {
-    return this.#lock?.acquire(budget) ?? NO_LOCK
+  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
+    return this.#lock?.acquire(budget, sync) ?? NO_LOCK
   }
 
   async renew(_view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
@@ -169,9 +170,8 @@ export class RaftStore implements Store {
 
   writeSync(state: SyncWrite, seen: Version | null, budget: Budget): Promise<StoreOutcome<Version | null>> {
     const text = printJson(printSyncState(state.leader, state.voters, state.quorum))
-    const absent: Condition = { kind: 'absent', key: this.#key(KEYS.sync) }
     // Without a version the writer saw no key: if there is one now, somebody else is faster.
-    return this.#put(KEYS.sync, seen === null ? [absent] : this.#unchanged(KEYS.sync, seen), text, budget)
+    return this.#put(KEYS.sync, [conditionOn(this.#key(KEYS.sync), seen)], text, budget)
   }
 
   async deleteSync(seen: Version | null, budget: Budget): Promise<StoreOutcome> {
