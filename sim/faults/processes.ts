@@ -113,6 +113,8 @@ export function freezeHost({ world, rng }: Scene, host: Host): () => void {
     world.scheduler.after(0, () => {
       agent?.process.thaw({ timersFirst: rng.chance(0.5) })
       postmaster?.process.thaw({ timersFirst: false })
+      // The service manager stood still as well.
+      if (!world.heldDown.has(host.name)) world.startAgent(host)
       world.singleWriter.check()
     })
   }

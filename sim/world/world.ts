@@ -101,7 +101,7 @@ export class World {
   }
 
   startAgent(host: Host): void {
-    if (host.agent || !host.isUp || this.#ended) return
+    if (host.agent || !host.isUp || host.guard.process.isFrozen || this.#ended) return
     host.agent = new Agent(this, host)
     host.agent.start()
   }
