@@ -174,10 +174,11 @@ export function createApplication(deps: ConfigurationDependencies, writer: Confi
     if (rewritten) deps.server().reload({ callback: true })
   }
 
+  /** What somebody set. The environment is left out: nobody takes that away, and before 14 it is said to set max_stack_depth. */
   async function liveParameters(signal: AbortSignal): Promise<Parameters | null> {
     const rows = await query(
       `SELECT name, pg_catalog.current_setting(name) AS value FROM pg_catalog.pg_settings
-WHERE source IN ('command line', 'environment variable') OR sourcefile = $1 OR name = ANY($2)`,
+WHERE source = 'command line' OR sourcefile = $1 OR name = ANY($2)`,
       [mainFilePath(writer.config()), ENFORCED_PARAMETERS],
       signal,
     )
