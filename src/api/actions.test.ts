@@ -76,6 +76,19 @@ describe('9.1 PATCH /config', () => {
   })
 })
 
+for (const method of ['PATCH', 'PUT'])
+  test(`21.18 ${method} /config stores what members reject, and says why they do`, async () => {
+    const log = keptLog()
+    const agent = withConfig({ loop_wait: 5 })
+    assert.equal((await ask(`${method} /config`, { ttl: [1] }, { agent, log })).status, 200)
+    assert.equal(agent.asked.filter(([name]) => name === 'writeConfig').length, 1)
+    assert.deepEqual(log.lines, [
+      'WARNING: Members reject the configuration that was stored: ttl=[1]: a whole number of seconds is expected',
+    ])
+    await ask(`${method} /config`, { ttl: '25', whatever: [1] }, { agent, log })
+    assert.equal(log.lines.length, 1)
+  })
+
 describe('9.2 PUT /config', () => {
   test('the body replaces the key whatever is there', async () => {
     const agent = withConfig({ a: 1 })

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../cluster/json.ts'
+import { MINIMUM_TIMING } from '../cluster/settings.ts'
+import { readDynamic } from '../config/dynamic.ts'
 import { mergePatch, sameDocument } from '../config/merge.ts'
 import { parseBody } from './body.ts'
 import { type Call, freshView, type Handler, within } from './call.ts'
@@ -26,6 +28,7 @@ export const patchConfig: Handler = (request, call) =>
       )
       if (written.kind === 'refused') return errorPage(409)
       if (written.kind === 'unknown') return storeUnavailable()
+      warnOfUnusable(merged, call)
     }
     call.control.wake()
     return json(200, merged)
@@ -41,10 +44,17 @@ export const replaceConfig: Handler = (request, call) =>
         call.control.dcs.writeConfig(document, null, budget),
       )
       if (written.kind !== 'done') return errorPage(502)
+      warnOfUnusable(document, call)
     }
     call.control.wake()
     return json(200, document)
   })
+
+/** It is stored all the same: the members of a mixed cluster must take the same documents (spec rest-api.md 21.18). */
+function warnOfUnusable(document: JsonObject, call: Call): void {
+  const read = readDynamic(document, MINIMUM_TIMING)
+  if (read.kind === 'rejected') call.log.warning(`Members reject the configuration that was stored: ${read.reason}`)
+}
 
 function writeLimitMs(call: Call): number {
   return call.status.settings.retryTimeoutMs
