@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
 import type { StopRequest } from '../ports/postgres.ts'
+import { runCycle } from './cycle.ts'
 import { type DemotionMode, demote } from './demotion.ts'
 import { shutdown } from './shutdown.ts'
 import { Scene } from './testing/scene.ts'
@@ -125,6 +126,42 @@ test('10.2, postgres 6.7 a graceful demotion whose history has diverged leaves t
   assert.equal(s.ha.memory.divergence.state, 'needed')
   s.server.clusterState = 'shut down'
   assert.equal((await s.cycle()).text, 'running pg_rewind from b')
+})
+
+test('10.2, 14.1 a switchover that waits for its turn to release the lock ends when the cycle that lost the store cancels it', async () => {
+  const s = new Scene().primary().config({ failsafe_mode: true }).request({ leader: 'a', member: 'b' }).peer('b')
+  s.keys.set('failsafe', '{"a":"http://a:8008/patroni","b":"http://b:8008/patroni"}')
+  let stopped = (): void => {}
+  Object.assign(s.ha.world.postgres, {
+    stop: () =>
+      new Promise((resolve) => {
+        stopped = () => {
+          s.server.alive = false
+          s.calls.push('stop')
+          resolve('stopped')
+        }
+      }),
+  })
+  Object.assign(s.ha.world.peers, {
+    askFailsafe: async () => {
+      stopped()
+      for (let i = 0; i < 50; i++) await Promise.resolve()
+      return []
+    },
+  })
+  assert.equal((await s.cycle()).rule, 'demoting-for-request')
+  s.answers.renew = 'unknown'
+  let rule: string | null = null
+  void runCycle(s.ha, new AbortController().signal).then((result) => {
+    rule = result.rule
+  })
+  for (let i = 0; i < 500; i++) {
+    await Promise.resolve()
+    if (i === 400) stopped()
+  }
+  assert.equal(rule, 'demoted-store-inaccessible')
+  assert.ok(s.did('stop') && !s.did('release'), s.calls.join(', '))
+  assert.equal(s.ha.actions.name, null)
 })
 
 test('10.3 a server that cannot be stopped keeps its lock, its fence and its role', async () => {

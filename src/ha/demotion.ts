@@ -115,7 +115,9 @@ class EarlyRelease {
   async now(lastLsn: ShutdownPositions['previous'] | null, signal: AbortSignal): Promise<void> {
     this.done = true
     const release = (): Promise<void> => releaseLock(this.#c, signal, lastLsn)
-    await (this.#manner.background ? this.#c.mutex.run(release) : release())
+    if (!this.#manner.background) return release()
+    // Cancelled: whoever did that holds the mutex, and decides himself what becomes of the lock.
+    this.done = await this.#c.mutex.runUnlessAborted(release, signal)
   }
 }
 

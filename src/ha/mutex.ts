@@ -7,4 +7,23 @@ export class Mutex {
     this.#last = mine.catch(() => undefined)
     return mine
   }
+
+  /**
+   * For an action beside the loop: a cycle may wait, under this mutex, for the end of the very action that it cancels.
+   * @returns whether its turn came before `signal` aborted; if not, `work` never begins
+   */
+  runUnlessAborted(work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => resolve(false)
+      if (signal.aborted) return leave()
+      signal.addEventListener('abort', leave, { once: true })
+      const turn = async (): Promise<void> => {
+        signal.removeEventListener('abort', leave)
+        if (signal.aborted) return
+        await work()
+        resolve(true)
+      }
+      this.run(turn).catch(reject)
+    })
+  }
 }
