@@ -98,6 +98,8 @@ export interface PromotionMemory {
   prePromote: 'none' | 'running' | 'cancelled' | 'passed' | 'failed'
   /** The last promotion did not succeed. */
   failed: boolean
+  /** The number that this agent reserved for it: a view of the store may not show it yet, or not any more. */
+  reserved: Timeline | null
 }
 
 export interface DivergenceMemory {
@@ -155,7 +157,7 @@ export function newMemory(
     race: { backoffSince: null, releasedAt: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null },
-    promotion: { prePromote: 'none', failed: false },
+    promotion: { prePromote: 'none', failed: false, reserved: null },
     divergence: { state: 'idle', loss: null, checkpoint: 'none' },
     failsafe: { at: LONG_AGO, leader: null, slots: null },
     restart: { scheduled: null },

@@ -2,7 +2,7 @@ import type { Lsn } from '../cluster/lsn.ts'
 import { isVersionBelow } from '../cluster/member.ts'
 import { slotName } from '../cluster/slot-name.ts'
 import { NO_STATUS, type Status } from '../cluster/status.ts'
-import { highestCredible, type Timeline, UNKNOWN_TIMELINE } from '../cluster/timeline.ts'
+import { highestCredible, type Timeline, timeline, UNKNOWN_TIMELINE } from '../cluster/timeline.ts'
 import { observation, walPosition } from './facts.ts'
 import { failsafeRecord } from './failsafe.ts'
 import { retainedSlots } from './retention.ts'
@@ -20,7 +20,7 @@ export async function publishStatus(c: Cycle): Promise<void> {
       lastLsn: walPosition(seen),
       slots: published,
       retainSlots: slots ? retainedSlots(c, Object.keys(slots)) : [],
-      ...usedTimelines(c.view.status, seen.timeline),
+      ...usedTimelines(c, c.view.status, seen.timeline),
     }
     await inStore(c, (budget) => c.world.dcs.writeStatus(status, budget))
     if (c.view.members.some((member) => isVersionBelow(member.data.agentVersion, [2, 1, 0]))) {
@@ -32,8 +32,9 @@ export async function publishStatus(c: Cycle): Promise<void> {
 }
 
 /** The record of timelines that are used up is carried along; a cluster that never promoted has none. */
-export function usedTimelines(known: Status, own: Timeline): Pick<Status, 'timeline'> {
-  const highest = own === UNKNOWN_TIMELINE ? (known.timeline ?? own) : highestCredible(own, [known.timeline])
+function usedTimelines({ memory }: Ha, known: Status, own: Timeline): Pick<Status, 'timeline'> {
+  const seen = own === UNKNOWN_TIMELINE ? (known.timeline ?? own) : highestCredible(own, [known.timeline])
+  const highest = timeline(Math.max(seen, memory.promotion.reserved ?? UNKNOWN_TIMELINE))
   return highest > 1 ? { timeline: highest } : {}
 }
 
@@ -42,14 +43,15 @@ function onlyPermanent(c: Cycle, slots: Record<string, Lsn>): Record<string, Lsn
   return Object.fromEntries(Object.entries(slots).filter(([name]) => name === own || name in c.settings.permanentSlots))
 }
 
-/** The last word of a primary that stops: its final position, with the slots as last published. */
+/** The last word of a primary that stops: its final position, with the slots as last published, however long ago. */
 export async function writeLastLsn(ha: Ha & { readonly signal: AbortSignal }, lastLsn: Lsn): Promise<void> {
-  const known = ha.memory.store.view?.status
+  const { view, lockedView } = ha.memory.store
+  const known = (view ?? lockedView)?.status
   const status: Status = {
     lastLsn,
     slots: known?.slots ?? null,
     retainSlots: known?.retainSlots ?? [],
-    ...usedTimelines(known ?? NO_STATUS, UNKNOWN_TIMELINE),
+    ...usedTimelines(ha, known ?? NO_STATUS, UNKNOWN_TIMELINE),
   }
   const outcome = await inStore(ha, (budget) => ha.world.dcs.writeStatus(status, budget))
   if (outcome.kind !== 'done') ha.world.log.warning(`Failed to publish the last WAL position: ${outcome.reason}`)

@@ -18,5 +18,7 @@ export async function reserveTimeline(c: Cycle): Promise<Timeline | null> {
   const next = timeline(used + 1)
   const written = await inStore(c, (budget) => world.dcs.writeStatus({ ...view.status, timeline: next }, budget))
   did(c, 'reserve timeline', { timeline: next, outcome: written.kind })
-  return written.kind === 'done' ? next : null
+  if (written.kind !== 'done') return null
+  memory.promotion.reserved = next
+  return next
 }
