@@ -55,7 +55,14 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     if (request.leader !== null && isLeftOut(c)) return standBackBecause(c, LEFT_OUT)
     if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name))
       return standBackBecause(c, 'it is no synchronous standby')
-    return (await requestDecides(c, raceAgainst)) === 'yes'
+    if ((await requestDecides(c, raceAgainst)) !== 'yes') return false
+    const alive = await livingPrimary(c)
+    if (alive === null) return true
+    log.warning(`Primary (${alive}) is still alive`)
+    return standBackBecause(
+      c,
+      `${alive} still is a primary, without the lock; stop it, or wait until it has the lock again`,
+    )
   }
   if (!world.fence.isHealthy) {
     log.warning('Watchdog device is not usable')
@@ -92,8 +99,20 @@ async function mayKeepPrimary(c: Cycle): Promise<boolean> {
   return true
 }
 
-/** Members of the last view that had a leader, of the failsafe record and of this view; the newest word about each. */
+/** Not even an order makes a second primary, where the first one says that it is there. */
+async function livingPrimary(c: Cycle): Promise<string | null> {
+  const others = everybodyKnown(c).flatMap(({ address }) => (address && address.name !== c.world.name ? [address] : []))
+  const answers = await askPeers(c, others)
+  return answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)?.name ?? null
+}
+
 function everybody(c: Cycle): readonly RacePeer[] {
+  const all = everybodyKnown(c)
+  return isSyncActive(c) ? all.filter((peer) => isSyncMember(c.view.sync, peer.address?.name ?? '')) : all
+}
+
+/** Members of the last view that had a leader, of the failsafe record and of this view; the newest word about each. */
+function everybodyKnown(c: Cycle): readonly RacePeer[] {
   const peers = new Map<string, RacePeer>()
   for (const member of c.memory.store.lockedView?.members ?? []) peers.set(member.name, racePeer(member))
   if (c.settings.failsafeMode) {
@@ -101,8 +120,7 @@ function everybody(c: Cycle): readonly RacePeer[] {
       peers.set(name, { address: { name, apiUrl }, nofailover: false })
   }
   for (const member of c.view.members) peers.set(member.name, racePeer(member))
-  const all = [...peers.values()]
-  return isSyncActive(c) ? all.filter((peer) => isSyncMember(c.view.sync, peer.address?.name ?? '')) : all
+  return [...peers.values()]
 }
 
 export interface RacePeer {

@@ -84,6 +84,14 @@ test('6.2 and 14.3 who is not in the failsafe record does not take over by a swi
   assert.equal((await scene({ member: 'a' }, others).cycle()).rule, 'promote-by-acquiring')
 })
 
+test('12.4 even an ordered failover waits while a primary without the lock says that it is there', async () => {
+  const s = new Scene().leader(null).peer('b', { inRecovery: false }).peer('c').request({ member: 'a' })
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(s.said('WARNING Primary (b) is still alive'))
+  s.peer('b')
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
 test('6.2 and 14.3 who was started a moment ago does not know what it promised a primary without a store, and waits one ttl', async () => {
   const scene = (more: JsonObject = { failsafe_mode: true }): Scene => {
     const s = new Scene().config(more).leader(null).peer('c')
