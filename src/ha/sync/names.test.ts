@@ -22,3 +22,10 @@ test('16.2 who was ready and is no longer listed is forgotten, also when his nam
   await noteNamesChanged(newCycle(s.ha, store.view, new AbortController().signal))
   assert.deepEqual([...sync.ready], ['node10/12', 'node2/13'])
 })
+
+test('16.3 an assignment is told once, by whoever writes it, and only if it is one', async () => {
+  const s = new Scene().config({ synchronous_mode: true, synchronous_mode_strict: true }).primary()
+  await s.cycle()
+  assert.ok(s.did('names __patroni_strict_sync_replica_placeholder__'))
+  assert.ok(!s.said('Assigning synchronous_standby_names'), s.log.join('\n'))
+})

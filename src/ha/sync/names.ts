@@ -20,12 +20,11 @@ export interface WantedNames {
 
 /** Sets synchronous_standby_names and waits until the server has it (spec ha.md 16.3). */
 export async function assignNames(c: Cycle, wanted: WantedNames): Promise<void> {
-  const { postgres, log, clock } = c.world
+  const { postgres, clock } = c.world
   const text = printStandbyNames(
     { kind: wanted.kind, count: wanted.count, members: wanted.names.names() },
     postgres.serverVersion,
   )
-  if (text !== null) log.info(`Assigning synchronous_standby_names to ${text}`)
   did(c, 'set synchronous_standby_names', { text })
   await setNames(c, text)
   const limit = clock.now() + RELOAD_MS

@@ -57,7 +57,6 @@ async function preparePriority(c: Cycle): Promise<'ready' | 'refused'> {
 
 async function announce(c: Cycle, kind: 'priority' | 'quorum', names: NameSet, count: number): Promise<void> {
   const text = printStandbyNames({ kind, count, members: names.names() }, c.world.postgres.serverVersion)
-  if (text !== null) c.world.log.info(`Assigning synchronous_standby_names to ${text}`)
   await setNames(c, text)
 }
 

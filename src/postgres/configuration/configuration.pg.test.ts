@@ -23,6 +23,7 @@ test('1.4 an agent that finds a primary running applies its configuration, and k
   const first = await herd.primary('node-1', { dynamic })
   await first.configuration.setSynchronousStandbyNames('ANY 1 ("node-2")', never)
   await until(async () => (await first.ask('SHOW synchronous_standby_names')) === 'ANY 1 ("node-2")', 'it waits')
+  assert.ok(first.log.lines.includes('INFO Assigning synchronous_standby_names to ANY 1 ("node-2")'))
   first.server.close()
   const next = await restarted(first, { dynamic, parameters: { work_mem: '6MB', max_connections: 150 } })
   assert.equal(next.tools.memory.role, 'primary')
