@@ -8,6 +8,7 @@ import { selectStore } from '../dcs/select.ts'
 import { FenceLayers } from '../fence/layers.ts'
 import { createLogging, type Logging } from '../log/logging.ts'
 import type { Clock } from '../ports/clock.ts'
+import { passwordFileProblem } from '../postgres/password-file.ts'
 import { createPostgres } from '../postgres/server.ts'
 import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
@@ -60,6 +61,8 @@ export async function assemble(
     { clock, random, log: log.log('dcs'), userAgent: `Patroni/${VERSION}` },
   )
   if (selected.kind === 'problems') return selected
+  const passwords = await passwordFileProblem(config.postgresql.pgpass)
+  if (passwords !== null) return { kind: 'problems', problems: [problem('postgresql.pgpass', passwords)] }
   const peers = new MemberPeers(config, { clock, log: log.log('ha') })
   const notify = notifier(process.env['NOTIFY_SOCKET'])
   const postgres = await createPostgres(config, { clock, log: log.log('postgresql') })

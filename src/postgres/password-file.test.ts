@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Config } from '../config/types.ts'
-import { passwordFile, passwordLines } from './password-file.ts'
+import { passwordFile, passwordFileProblem, passwordLines } from './password-file.ts'
 import { passwordFromFile } from './password-lookup.ts'
 
 test('2.11 one line per host; a host list with one port shares it, one with as many ports has its own', () => {
@@ -48,5 +48,16 @@ test('2.11 what is written is readable by its owner only, and gives the password
   }
   await temporary.remove()
   await assert.rejects(stat(temporary.path))
+  await rm(directory, { recursive: true })
+})
+
+test('2.1 an agent does not start where its password file would replace a device or a directory', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'pga-'))
+  const path = join(directory, 'pgpass')
+  assert.equal(await passwordFileProblem(path), null, 'it will be made')
+  await writeFile(path, '')
+  assert.equal(await passwordFileProblem(path), null)
+  for (const wrong of ['/dev/null', directory])
+    assert.equal(await passwordFileProblem(wrong), `${wrong} is there and is not a regular file`)
   await rm(directory, { recursive: true })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { replaceFile } from './files.ts'
@@ -24,6 +24,12 @@ export function passwordFile(config: ConfigSource): PasswordFile {
       return { path, remove: () => rm(directory, { recursive: true, force: true }) }
     },
   }
+}
+
+/** The file is replaced as a whole: never something else that was put there (spec postgres.md 2.1). @returns `null`: it will do */
+export async function passwordFileProblem(path: string): Promise<string | null> {
+  const found = await stat(path).catch(() => null)
+  return found && !found.isFile() ? `${path} is there and is not a regular file` : null
 }
 
 function text(lines: readonly string[]): string {
