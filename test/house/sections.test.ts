@@ -20,7 +20,6 @@ const LEFT_OUT: Readonly<Record<Specification, Readonly<Record<string, string>>>
     '1.1': 'vocabulary',
     '1.5': 'a list of what is remembered; each item is tested where it is used',
     '1.7': 'describes the form of the decision',
-    '3.10': 'leads to sections 6 and 7',
     '10.5': CITUS,
     '16.6': 'an example of 16.5',
     '22': 'traces of what other sections say',
