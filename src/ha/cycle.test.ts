@@ -365,10 +365,10 @@ const CASES: readonly Case[] = [
     didNot: ['acquire'],
   },
   {
-    title: '12.4 a candidate by name takes over although it is behind',
+    title: '12.4 a candidate that is ordered to by name takes over although it is behind',
     scene: (s) => {
       s.leader(null)
-        .request({ leader: 'b', member: 'a' })
+        .request({ member: 'a' })
         .keys.set('status', printJson({ optime: 5_000_000 }))
     },
     rule: 'promote-by-acquiring',

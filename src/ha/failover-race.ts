@@ -1,9 +1,10 @@
 import { actionName, type FailoverRequest, pending, printFailoverRequest } from '../cluster/failover-request.ts'
+import { ZERO_LSN } from '../cluster/lsn.ts'
 import { syncMode } from '../cluster/settings.ts'
 import { isSyncMember, isVoter } from '../cluster/sync-state.ts'
 import { isNofailover } from '../cluster/tags.ts'
 import { memberNamed } from '../cluster/view.ts'
-import { isPrimary } from './facts.ts'
+import { isPrimary, ownLsn } from './facts.ts'
 import type { RacePeer, RaceRules } from './healthiest.ts'
 import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { plannedTime } from './schedule.ts'
@@ -66,7 +67,15 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
  * and others may have confirmed commits that it does not have. An order without `leader` is the operator's risk.
  */
 async function asCandidate(c: Cycle, request: FailoverRequest, race: Race): Promise<'yes' | 'continue'> {
-  if (c.settings.paused || request.leader === null || !isQuorumActive(c)) return 'yes'
+  if (c.settings.paused || request.leader === null) return 'yes'
+  const behind = c.settings.standbyCluster ? 0 : c.view.status.lastLsn - ((await ownLsn(c)) ?? ZERO_LSN)
+  if (behind > c.settings.maximumLagOnFailover) {
+    // It was near enough when the leader began to stop, and did not get the rest: the stopped leader has it.
+    c.world.log.warning(`switchover: I am ${behind} bytes behind what the leader has left, anybody may take over now`)
+    await cleanRequest(c)
+    return 'continue'
+  }
+  if (!isQuorumActive(c)) return 'yes'
   const peers = c.view.members.map((one) => ({
     address: addressOf(one)[0] ?? null,
     nofailover: isNofailover(one.data.tags),

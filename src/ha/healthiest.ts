@@ -64,7 +64,7 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
       `${alive} still is a primary, without the lock; stop it, or wait until it has the lock again`,
     )
   }
-  if (!world.fence.isHealthy) {
+  if (!world.fence.isHealthy || hasJustFailedToFence(c)) {
     log.warning('Watchdog device is not usable')
     return standBackBecause(c, 'its watchdog device is not usable')
   }
@@ -75,6 +75,12 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     checkLag: true,
     formerLeader: memory.store.lockedView && lockOwner(memory.store.lockedView),
   })
+}
+
+/** Two members whose fences fail would else hand the lock to and fro as fast as the store can. */
+function hasJustFailedToFence({ memory, settings, world }: Cycle): boolean {
+  const { fenceFailedAt } = memory.race
+  return fenceFailedAt !== null && elapsedMs(fenceFailedAt, world.clock.now()) < settings.loopWaitMs
 }
 
 /** A leader without a store would not have asked this member for its consent. */

@@ -77,6 +77,8 @@ export interface RaceMemory {
   backoffSince: Instant | null
   /** The key was given back because the pre-promote script failed. */
   releasedAt: Instant | null
+  /** The key was given back because the fence could not be activated. */
+  fenceFailedAt: Instant | null
 }
 
 export interface RecoveryMemory {
@@ -154,7 +156,7 @@ export function newMemory(
     lease: { until: LONG_AGO, taken: false },
     idleness: { since: null, flushedLsn: null },
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },
-    race: { backoffSince: null, releasedAt: null },
+    race: { backoffSince: null, releasedAt: null, fenceFailedAt: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },

@@ -27,6 +27,7 @@ export async function enforcePrimary(c: Cycle, reasons: PrimaryReasons): Promise
       await demote(c, 'immediate', c.signal)
       return result('demote-fence')
     }
+    memory.race.fenceFailedAt = world.clock.now()
     await releaseLock(c, c.signal)
     return result('not-promoting-fence')
   }

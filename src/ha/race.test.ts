@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { JsonObject } from '../cluster/json.ts'
+import { type JsonObject, printJson } from '../cluster/json.ts'
+import { lsn } from '../cluster/lsn.ts'
 import { MINIMUM_GUARDED_TIMING } from '../cluster/settings.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -84,12 +85,41 @@ test('6.2 and 14.3 who is not in the failsafe record does not take over by a swi
   assert.equal((await scene({ member: 'a' }, others).cycle()).rule, 'promote-by-acquiring')
 })
 
+test('7.3 a member that gave the lock back because its fence cannot work leaves the race to others for one loop_wait', async () => {
+  const s = new Scene().leader(null)
+  s.fenceWorks = false
+  assert.equal((await s.cycle()).rule, 'not-promoting-fence')
+  s.calls.length = 0
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(!s.did('acquire'))
+  assert.ok(s.said('WARNING Watchdog device is not usable'))
+  s.fenceWorks = true
+  s.nowMs += 10_000
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
 test('12.4 even an ordered failover waits while a primary without the lock says that it is there', async () => {
   const s = new Scene().leader(null).peer('b', { inRecovery: false }).peer('c').request({ member: 'a' })
   assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
   assert.ok(s.said('WARNING Primary (b) is still alive'))
   s.peer('b')
   assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
+test('12.4 a candidate of a switchover that did not get what the leader wrote last leaves the lock to who has it', async () => {
+  const scene = (lastLsn: number): Scene => {
+    const s = new Scene()
+      .config({ maximum_lag_on_failover: 100 })
+      .leader(null)
+      .peer('b', { lsn: lsn(lastLsn) })
+    s.keys.set('status', printJson({ optime: lastLsn }))
+    return s.request({ leader: 'b', member: 'a' })
+  }
+  assert.equal((await scene(1100).cycle()).rule, 'promote-by-acquiring')
+  const late = scene(1101)
+  assert.equal((await late.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(late.said('WARNING switchover: I am 101 bytes behind what the leader has left, anybody may take over now'))
+  assert.equal(late.keys.get('failover'), '{}')
 })
 
 test('6.2 and 14.3 who was started a moment ago does not know what it promised a primary without a store, and waits one ttl', async () => {
