@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type JsonObject, printJson } from '../../cluster/json.ts'
+import { lsn } from '../../cluster/lsn.ts'
+import { parseStandbyNames } from '../../cluster/standby-names.ts'
+import type { WalSender } from '../../ports/postgres.ts'
+import { Scene } from '../testing/scene.ts'
+import { newCycle } from '../view-loading.ts'
+import { prepareSyncForPromotion } from './step.ts'
+
+/** The primary `a` with standbys that do what synchronous_standby_names asks of them. Positions by name; 1000 is the end. */
+class Synchronous extends Scene {
+  live = ''
+  streaming: Record<string, number> = { b: 1000, c: 1000 }
+
+  constructor(settings: JsonObject) {
+    super()
+    this.config(settings).primary()
+    const { postgres } = this.ha.world
+    const look = postgres.observe.bind(postgres)
+    Object.assign(postgres, {
+      observe: async (signal: AbortSignal) => {
+        const seen = await look(signal)
+        if (seen.kind !== 'observed') return seen
+        const walSenders = Object.entries(this.streaming).map(([name, at], i) => this.#sender(name, at, i))
+        return { ...seen, observation: { ...seen.observation, synchronousStandbyNames: this.live, walSenders } }
+      },
+      setSynchronousStandbyNames: async (text: string | null) => {
+        if ((text ?? '') !== this.live) this.calls.push(`names ${text ?? 'none'}`)
+        this.live = text ?? ''
+      },
+    })
+  }
+
+  #sender(name: string, at: number, i: number): WalSender {
+    const wanted = parseStandbyNames(this.live)
+    const place = wanted?.members.indexOf(name) ?? -1
+    const chosen = place < (wanted?.count ?? 0) ? 'sync' : 'potential'
+    const here = lsn(at)
+    return {
+      pid: i + 10,
+      applicationName: name,
+      userName: 'replicator',
+      clientAddr: null,
+      state: 'streaming',
+      syncState: place < 0 ? 'async' : wanted?.kind === 'quorum' ? 'quorum' : chosen,
+      syncPriority: 1,
+      writeLsn: here,
+      flushLsn: here,
+      replayLsn: here,
+    }
+  }
+
+  /** What one cycle does about synchronous replication, in order. */
+  async step(): Promise<readonly string[]> {
+    this.calls.length = 0
+    const { text } = await this.cycle()
+    assert.ok(!text.includes('BUG'), this.log.join('\n'))
+    return this.calls.filter((call) => /^(names|sync|delete sync)/.test(call))
+  }
+
+  key(leader: string, standbys: string | null, quorum = 0): this {
+    this.keys.set('sync', printJson({ leader, sync_standby: standbys, quorum }))
+    return this
+  }
+}
+
+const NEVER = new AbortController().signal
+
+test('16.5 and 16.6, postgres 8.5 a standby goes into PostgreSQL first and into the key when it is caught up; out of the key first', async () => {
+  const s = new Synchronous({ synchronous_mode: true })
+  assert.deepEqual(await s.step(), ['sync a::0', 'names b', 'sync a:b:0'])
+  assert.ok(s.said('INFO Enabled synchronous replication'))
+  assert.ok(s.said("INFO Synchronous standby status assigned to ['b']"))
+  assert.deepEqual(await s.step(), [], 'nothing is done twice')
+  s.streaming = { c: 1000 }
+  assert.deepEqual(await s.step(), ['sync a::0', 'names c', 'sync a:c:0'])
+  assert.ok(s.said("INFO Updating /sync key temporarily from ['b'] to []"))
+})
+
+test('16.5 a key of somebody else, and one that promises whom no commit waits for, are put right first', async () => {
+  const foreign = new Synchronous({ synchronous_mode: true }).key('c', 'b')
+  assert.equal((await foreign.step())[0], 'sync a::0')
+  assert.ok(foreign.said("WARNING Inconsistent state of /sync key detected, leader = c doesn't match a"))
+  const promised = new Synchronous({ synchronous_mode: true }).key('a', 'b')
+  assert.deepEqual(await promised.step(), ['sync a::0', 'names b', 'sync a:b:0'])
+  assert.ok(promised.said("Inconsistent state between synchronous_standby_names = [] and /sync = ['b'] key detected"))
+})
+
+test('16.5 a write of the key that is refused ends the step: somebody else knows better', async () => {
+  const s = new Synchronous({ synchronous_mode: true })
+  Object.assign(s.ha.world.dcs, { writeSync: async () => ({ kind: 'refused', reason: 'version' }) })
+  assert.deepEqual(await s.step(), [])
+  assert.ok(s.said('WARNING Updating sync state failed'))
+})
+
+const CHOICES: readonly (readonly [title: string, (s: Synchronous) => void, chosen: string])[] = [
+  ['the first by name where nothing else tells them apart', () => {}, 'b'],
+  ['the higher sync_priority', (s) => s.member('c', { tags: { sync_priority: 2 } }), 'c'],
+  ['not nosync', (s) => s.member('b', { tags: { nosync: true } }), 'c'],
+  ['nofailover last', (s) => s.member('b', { tags: { nofailover: true, sync_priority: 9 } }), 'c'],
+  ['not a member that is not running', (s) => s.member('b', { state: 'starting' }), 'c'],
+  ['not one that should stream from another', (s) => s.member('b', { tags: { replicatefrom: 'c' } }), 'c'],
+  ['but one whose chain runs in a circle', (s) => s.member('b', { tags: { replicatefrom: 'b' } }), 'b'],
+  ['the furthest', (s) => Object.assign(s.streaming, { b: 900 }), 'c'],
+]
+for (const [title, scene, chosen] of CHOICES)
+  test(`16.2, postgres 8.1 who becomes synchronous: ${title}`, async () => {
+    const s = new Synchronous({ synchronous_mode: true })
+    scene(s)
+    await s.step()
+    assert.equal(s.live, chosen)
+  })
+
+test('16.2 who is further behind than maximum_lag_on_syncnode is passed over, measured by the best', async () => {
+  const s = new Synchronous({ synchronous_mode: true, maximum_lag_on_syncnode: 50, synchronous_node_count: 2 })
+  Object.assign(s.streaming, { b: 900, c: 960 })
+  await s.step()
+  assert.equal(s.live, 'c')
+})
+
+test('16.2 and 16.5, postgres 8.3 who has not caught up with the moment of its listing does not stand in the key', async () => {
+  const s = new Synchronous({ synchronous_mode: true })
+  Object.assign(s.streaming, { b: 990, c: 980 })
+  assert.deepEqual(await s.step(), ['sync a::0', 'names b'])
+  Object.assign(s.streaming, { b: 1000 })
+  assert.deepEqual(await s.step(), ['sync a:b:0'])
+})
+
+test('16.4 strict: without standbys commits go on waiting for those who were promised, who stay electable', async () => {
+  const s = new Synchronous({ synchronous_mode: true, synchronous_mode_strict: true })
+  s.streaming = {}
+  assert.deepEqual(await s.step(), ['sync a::0', 'names __patroni_strict_sync_replica_placeholder__'])
+  assert.ok(
+    s.said(
+      'WARNING No active replication connections from Patroni members and synchronous_mode_strict is requested. Commits will be delayed.',
+    ),
+  )
+  s.streaming = { b: 1000 }
+  assert.deepEqual(await s.step(), ['names b', 'sync a:b:0'])
+  s.streaming = {}
+  s.log.length = 0
+  assert.deepEqual(await s.step(), [])
+  assert.deepEqual(await s.step(), [])
+  const warnings = s.log.filter((line) => line.includes('synchronous_mode_strict'))
+  assert.deepEqual(warnings, [
+    'WARNING No active replication connections from Patroni members and synchronous_mode_strict is requested. ' +
+      'Continue using old value of synchronous_standby_names="b". Commits will be delayed.',
+  ])
+})
+
+test('16.1 switched off, the key goes before the parameter', async () => {
+  const s = new Synchronous({ synchronous_mode: true })
+  await s.step()
+  s.config({})
+  assert.deepEqual(await s.step(), ['delete sync', 'names none'])
+  assert.ok(s.said('INFO Disabled synchronous replication'))
+})
+
+test('17.2 quorum: all may vote, the key follows within the cycle; a switch from priority only changes the form', async () => {
+  const s = new Synchronous({ synchronous_mode: 'quorum' })
+  assert.deepEqual(await s.step(), ['sync a::0', 'names ANY 1 (b,c)', 'sync a:b,c:1'])
+  assert.ok(s.said('INFO Setting leader to a, quorum to 1 of (b, c)'))
+  assert.deepEqual(await s.step(), [])
+  const before = new Synchronous({ synchronous_mode: true, synchronous_node_count: 2 })
+  await before.step()
+  assert.equal(before.live, '2 (b,c)')
+  before.config({ synchronous_mode: 'quorum', synchronous_node_count: 2 })
+  await before.step()
+  assert.equal(before.live, 'ANY 2 (b,c)')
+})
+
+const PROMOTIONS: readonly (readonly [
+  title: string,
+  settings: JsonObject,
+  key: readonly [leader: string, standbys: string, quorum: number],
+  calls: readonly string[],
+])[] = [
+  ['16.5, postgres 8.6 without strict nobody', { synchronous_mode: true }, ['b', 'a', 0], ['sync a::0']],
+  [
+    '16.5, postgres 8.6 strict: the others of the key',
+    { synchronous_mode: true, synchronous_mode_strict: true },
+    ['b', 'a,c', 0],
+    ['sync a:b,c:0', 'names 2 (b,c)'],
+  ],
+  [
+    '17.3, postgres 8.6 a voter waits for as many as could elect somebody else',
+    { synchronous_mode: 'quorum' },
+    ['b', 'a,c,d', 2],
+    ['names ANY 1 (b,c,d)'],
+  ],
+  [
+    '17.3, postgres 8.6 an outsider waits for one more',
+    { synchronous_mode: 'quorum' },
+    ['b', 'c,d', 1],
+    ['names ANY 2 (b,c,d)'],
+  ],
+]
+for (const [title, settings, [leader, standbys, quorum], calls] of PROMOTIONS)
+  test(`${title} before the first commit of the new primary`, async () => {
+    const s = new Synchronous(settings).key(leader, standbys, quorum)
+    s.leader('c').server.inRecovery = true
+    await s.cycle()
+    s.calls.length = 0
+    const view = s.ha.memory.store.view
+    assert.ok(view)
+    assert.equal(await prepareSyncForPromotion(newCycle(s.ha, view, NEVER)), 'ready')
+    assert.deepEqual(s.calls, calls)
+  })
+
+test('16.5 and 7.3 a promotion waits where somebody else has just written the key', async () => {
+  const s = new Scene().config({ synchronous_mode: true }).leader('a')
+  s.ha.memory.lease.taken = true
+  s.keys.set('sync', printJson({ leader: 'b', sync_standby: 'a', quorum: 0 }))
+  Object.assign(s.ha.world.dcs, { writeSync: async () => ({ kind: 'refused', reason: 'version' }) })
+  assert.equal((await s.cycle()).rule, 'promotion-postponed-sync')
+  assert.ok(!s.did('promote'))
+})
