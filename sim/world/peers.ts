@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/cluster/json.ts'
 import { maxLsn, ZERO_LSN } from '../../src/cluster/lsn.ts'
+import { isFailsafeActive } from '../../src/ha/failsafe.ts'
 import type { Budget } from '../../src/ports/clock.ts'
 import type { FailsafeAnswer, FailsafeBody, PeerAddress, PeerStatus, Peers } from '../../src/ports/peers.ts'
 import { callWorld } from '../engine/call.ts'
@@ -7,6 +8,9 @@ import { observation } from '../pg/observe.ts'
 import type { Agent } from './agent.ts'
 import { apiUrlOf, type Host } from './host.ts'
 import type { World } from './world.ts'
+
+/** Words for a server that is not there. */
+const STOPPED: readonly string[] = ['stopped', 'crashed', 'creating replica']
 
 /** Talks with other members' agents over the virtual network, as REST clients and servers do. */
 export class SimPeers implements Peers {
@@ -41,7 +45,10 @@ export class SimPeers implements Peers {
     const unreachable: PeerStatus = { kind: 'unreachable', name }
     return this.#request<PeerStatus>(apiUrl, budget, unreachable, (agent, reply) => {
       const { postmaster } = agent.host.server
-      if (postmaster?.phase !== 'ready') return reply(unreachable)
+      const failsafeActive = isFailsafeActive(agent.ha)
+      const says: PeerStatus =
+        STOPPED.includes(agent.postgres.state) && !failsafeActive ? { ...unreachable, stopped: true } : unreachable
+      if (postmaster?.phase !== 'ready') return reply(says)
       postmaster.process.after(1.5, () => {
         const { server } = agent.host
         if (server.postmaster?.phase !== 'ready') return reply(unreachable)
@@ -56,6 +63,7 @@ export class SimPeers implements Peers {
           timeline: seen.inRecovery ? agent.ha.memory.own.timeline : seen.timeline,
           tags: agent.host.tags,
           watchdogFailed: false,
+          ...(failsafeActive ? { failsafeActive } : {}),
         })
       })
     })

@@ -15,6 +15,7 @@ export async function missingData(c: Cycle): Promise<CycleResult | null> {
   postgres.setRole('uninitialized')
   if (postgres.isAlive())
     await postgres.stop({ mode: 'immediate', checkpoint: false, limitMs: c.settings.retryTimeoutMs }, c.signal)
+  else if (postgres.state === 'running') postgres.setState('stopped')
   await fence.disable()
   logLockOwner(c)
   if (holdsLock(c)) {

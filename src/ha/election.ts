@@ -18,6 +18,8 @@ export interface Ballot {
   readonly syncLeader: string | null
   /** Who was leader before. */
   readonly formerLeader: string | null
+  /** Members that will not take over: nobody stands back for their priority. */
+  readonly barred?: readonly string[]
 }
 
 export interface ElectionResult {
@@ -59,6 +61,7 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
       notes.push({ level: 'info', text })
       outranked = false
     }
+    if (own.barred?.includes(peer.name)) outranked = false
     if (outranked && (!own.quorum || isSyncMember(own.quorum, peer.name))) {
       return lost(
         'info',

@@ -4,7 +4,7 @@ import { elapsedMs, LONG_AGO, later } from '../cluster/time.ts'
 import { type ClusterView, failsafeMembers, isLocked } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
 import { observation } from './facts.ts'
-import { askPeers } from './peer-limits.ts'
+import { askPeers, mayRunWithoutStore } from './peer-limits.ts'
 import { slotPositions } from './slot-positions.ts'
 import { type Cycle, did, type Ha, withBudget } from './world.ts'
 
@@ -82,7 +82,7 @@ export async function mayHavePromised(c: Cycle): Promise<string | null> {
   const over = later(memory.startedAt, settings.ttlMs)
   if (!known || world.clock.now() >= over) return null
   const others = Object.entries(known).flatMap(([name, apiUrl]) => (name === world.name ? [] : [{ name, apiUrl }]))
-  const silent = (await askPeers(c, others)).find(({ kind }) => kind === 'unreachable')
+  const silent = (await askPeers(c, others)).find(mayRunWithoutStore)
   if (!silent) return null
   memory.alarm = over
   return silent.name

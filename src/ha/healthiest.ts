@@ -1,4 +1,4 @@
-import { pending } from '../cluster/failover-request.ts'
+import { type FailoverRequest, pending } from '../cluster/failover-request.ts'
 import { clusterTimeline } from '../cluster/history.ts'
 import { isStarting } from '../cluster/instance.ts'
 import type { Member } from '../cluster/member.ts'
@@ -10,14 +10,15 @@ import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { type Ballot, countVotes, isElectable, standing } from './election.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
-import { requestDecides, steersRace } from './failover-race.ts'
+import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
+import { barredByFailsafe, leftOutBecause } from './left-out.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { type Cycle, considered, decided } from './world.ts'
 
-const LEFT_OUT = 'the failsafe record of the last leader does not name it'
+const NOT_SYNCHRONOUS = 'it is no synchronous standby'
 
 /** Whether this member should try to take the lock (spec ha.md 6.2): the first row that matches decides. */
 export async function amHealthiest(c: Cycle): Promise<boolean> {
@@ -51,10 +52,11 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     )
   }
   if (steersRace(c, request)) {
-    // The leader may be running without a store, on the consent of others. A failover is an order, at the operator's risk.
-    if (request.leader !== null && isLeftOut(c)) return standBackBecause(c, LEFT_OUT)
-    if (request.leader !== null && isSyncActive(c) && !isElectable(view.sync, world.name))
-      return standBackBecause(c, 'it is no synchronous standby')
+    const objection = await objectionTo(c, request)
+    if (objection !== null) {
+      if (request.candidate === world.name) await withdraw(c, objection)
+      return standBackBecause(c, objection)
+    }
     if ((await requestDecides(c, raceAgainst)) !== 'yes') return false
     const alive = await livingPrimary(c)
     if (alive === null) return true
@@ -68,9 +70,10 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
     log.warning('Watchdog device is not usable')
     return standBackBecause(c, 'its watchdog device is not usable')
   }
-  if (isLeftOut(c)) return standBackBecause(c, LEFT_OUT)
   if (isSyncActive(c) && !isQuorumActive(c) && !isElectable(view.sync, world.name))
-    return standBackBecause(c, 'it is no synchronous standby')
+    return standBackBecause(c, NOT_SYNCHRONOUS)
+  const leftOut = await leftOutBecause(c)
+  if (leftOut !== null) return standBackBecause(c, leftOut)
   return raceAgainst(c, everybody(c), {
     checkLag: true,
     formerLeader: memory.store.lockedView && lockOwner(memory.store.lockedView),
@@ -83,10 +86,20 @@ function hasJustFailedToFence({ memory, settings, world }: Cycle): boolean {
   return fenceFailedAt !== null && elapsedMs(fenceFailedAt, world.clock.now()) < settings.loopWaitMs
 }
 
-/** A leader without a store would not have asked this member for its consent. */
-function isLeftOut({ view, settings, world }: Cycle): boolean {
-  const failsafe = settings.failsafeMode ? failsafeMembers(view) : null
-  return failsafe !== null && !(world.name in failsafe)
+/**
+ * Why this member does not follow a request to take over; `null`: nothing speaks against it. The leader may be running
+ * without a store, on the consent of others. A failover is an order, at the operator's risk.
+ */
+async function objectionTo(c: Cycle, request: FailoverRequest): Promise<string | null> {
+  if (request.leader === null) return null
+  if (isSyncActive(c) && !isElectable(c.view.sync, c.world.name)) return NOT_SYNCHRONOUS
+  return leftOutBecause(c)
+}
+
+/** The others leave the lock to the candidate: it says when it will not take it. */
+async function withdraw(c: Cycle, because: string): Promise<void> {
+  c.world.log.warning(`switchover: I do not take over, because ${because}; anybody else may`)
+  await cleanRequest(c)
 }
 
 /** A server that is a primary already: it keeps its role unless somebody else has been primary since. */
@@ -172,6 +185,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
     quorum: quorum ? view.sync : null,
     syncLeader,
     formerLeader: syncLeader ?? rules.formerLeader,
+    barred: barredByFailsafe(c, answers),
   }
   const counted = countVotes(ballot, answers)
   for (const note of counted.notes) log[note.level](note.text)

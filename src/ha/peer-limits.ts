@@ -18,7 +18,12 @@ export function limitation(peer: PeerStatus): Limitation | null {
   return null
 }
 
-/** The same for the journal. */
+/** Whether this may be a primary that goes on without a store, or knows one. A promotion under way is still in recovery. */
+export function mayRunWithoutStore(peer: PeerStatus): boolean {
+  return peer.kind === 'unreachable' ? peer.stopped !== true : !peer.inRecovery || peer.failsafeActive === true
+}
+
+/** A limitation for the journal. */
 export function verdictOf(limit: Limitation | null): string {
   switch (limit) {
     case null:

@@ -72,6 +72,21 @@ test('ha.md 6.4 a primary by its location or by its role, also by the old word',
   assert.ok(promoted.kind === 'reachable' && promoted.inRecovery)
 })
 
+test('ha.md 6.4 and 14.3 a member without a position may say that its server is stopped, and one with it that failsafe mode is active', () => {
+  for (const state of ['stopped', 'crashed', 'creating replica'])
+    assert.deepEqual(readPeerStatus('b', `{"state":"${state}"}`), { kind: 'unreachable', name: 'b', stopped: true })
+  const others = [
+    '{"state":"starting"}',
+    '{"state":"stopping"}',
+    '{"state":"unknown","role":"primary"}',
+    '{"state":"stopped","failsafe_mode_is_active":true}',
+    'stopped',
+  ]
+  for (const body of others) assert.deepEqual(readPeerStatus('b', body), { kind: 'unreachable', name: 'b' }, body)
+  const active = readPeerStatus('b', '{"failsafe_mode_is_active":true,"xlog":{"received_location":5}}')
+  assert.ok(active.kind === 'reachable' && active.failsafeActive)
+})
+
 test('ha.md 6.4 without a position, or without sense, a member is not reachable', () => {
   for (const body of [
     '',

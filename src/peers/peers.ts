@@ -1,5 +1,5 @@
 import { parseRole } from '../cluster/instance.ts'
-import { isObject, type JsonObject, parseJson, printJson } from '../cluster/json.ts'
+import { isObject, type Json, type JsonObject, parseJson, printJson } from '../cluster/json.ts'
 import { maxLsn, parseLsn, ZERO_LSN } from '../cluster/lsn.ts'
 import { parseTimeline } from '../cluster/timeline.ts'
 import { isTruthy } from '../cluster/values.ts'
@@ -124,7 +124,9 @@ export function readPeerStatus(name: string, body: string): PeerStatus {
   const unreachable: PeerStatus = { kind: 'unreachable', name }
   if (!isObject(document)) return unreachable
   const wal = document['wal'] ?? document['xlog']
-  if (!isObject(wal)) return unreachable
+  const failsafeActive = isTruthy(document['failsafe_mode_is_active'])
+  if (!isObject(wal))
+    return isStopped(document['state']) && !failsafeActive ? { ...unreachable, stopped: true } : unreachable
   const role = parseRole(document['role'])
   const inRecovery = !(isTruthy(wal['location']) || role === 'primary')
   const tags = document['tags']
@@ -137,7 +139,13 @@ export function readPeerStatus(name: string, body: string): PeerStatus {
     timeline: parseTimeline(document['timeline']),
     tags: isObject(tags) ? tags : {},
     watchdogFailed: isTruthy(document['watchdog_failed']),
+    ...(failsafeActive ? { failsafeActive } : {}),
   }
+}
+
+/** Words for a server that is not there, and is not about to come up as a primary either. */
+function isStopped(state: Json | undefined): boolean {
+  return state === 'stopped' || state === 'crashed' || state === 'creating replica'
 }
 
 function receivedOrReplayed(wal: JsonObject) {

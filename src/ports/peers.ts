@@ -6,7 +6,12 @@ import type { Budget } from './clock.ts'
 
 /** What another member says about itself over REST (spec ha.md 6.4). */
 export type PeerStatus =
-  | { readonly kind: 'unreachable'; readonly name: string }
+  | {
+      readonly kind: 'unreachable'
+      readonly name: string
+      /** Its agent does answer, and says that its server is stopped. */
+      readonly stopped?: true
+    }
   | {
       readonly kind: 'reachable'
       readonly name: string
@@ -17,6 +22,8 @@ export type PeerStatus =
       readonly timeline: Timeline | null
       readonly tags: Tags
       readonly watchdogFailed: boolean
+      /** In failsafe mode it runs without a store, or has consented that somebody does, less than one `ttl` ago. */
+      readonly failsafeActive?: true
     }
 
 export interface PeerAddress {
