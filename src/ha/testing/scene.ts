@@ -50,6 +50,8 @@ export interface ServerFacts {
   bootstrapSection: boolean
   version: number
   rewindSource: RewindSource
+  /** As a standby: WAL comes. */
+  streams: boolean
 }
 
 /** What the store answers to writes. */
@@ -93,6 +95,7 @@ export class Scene {
     bootstrapSection: true,
     version: 150000,
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
+    streams: true,
   }
   readonly ha: Ha
   /** Of the last cycle. */
@@ -333,9 +336,10 @@ export class Scene {
       replayedAt: null,
       replayPaused: false,
       postmasterStartTime: '2026-01-02 11:00:00+00',
-      walReceiver: inRecovery
-        ? { status: 'streaming', slotName: 'a', timeline: timeline(this.server.timeline), latestEndLsn: here }
-        : null,
+      walReceiver:
+        inRecovery && this.server.streams
+          ? { status: 'streaming', slotName: 'a', timeline: timeline(this.server.timeline), latestEndLsn: here }
+          : null,
       walSenders: [],
       slots: [],
       synchronousStandbyNames: '',
