@@ -269,3 +269,11 @@ test('12.3 whether anybody could take over: reachable, willing, not far behind',
   })
   assert.ok(alone.said('WARNING failover: candidates list is empty'))
 })
+
+test('14.1 a replica without the store learns its timeline all the same: others that have the store ask for it', async () => {
+  const s = new Scene().leader('b')
+  s.answers.load = 'unknown'
+  s.server.timeline = 6
+  assert.equal((await s.cycle()).rule, 'store-inaccessible')
+  assert.equal(s.ha.memory.own.timeline, timeline(6))
+})

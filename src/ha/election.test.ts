@@ -102,6 +102,15 @@ test('6.3 a member that is further, on a timeline that is said to have ended, ne
   assert.equal(countVotes({ ...own, quorum: quorum('a', [], 0) }, [standby('a', 101)]).won, false, 'an outsider')
 })
 
+test('6.3 where votes count, who does not tell its timeline gives none to who knows his, and the other way round', () => {
+  const own = { ...OWN, quorum: quorum('a', ['b'], 0), name: 'c', syncLeader: 'a' }
+  const silent = { ...standby('a', 90), timeline: null } as PeerStatus
+  assert.equal(countVotes(own, [standby('a', 90)]).won, true)
+  assert.equal(countVotes(own, [silent]).won, false, 'it may be behind on a timeline that it has just begun')
+  assert.equal(countVotes({ ...own, timeline: null }, [standby('a', 90)]).won, false)
+  assert.equal(countVotes({ ...own, timeline: null }, [silent]).won, true, 'positions alone are compared')
+})
+
 for (const [title, name, answers, won] of QUORUM) {
   test(`6.3 quorum of two out of a; b, c, d: ${title}: ${won ? 'race' : 'stand back'}`, () => {
     const sync = quorum('a', ['b', 'c', 'd'], 2)

@@ -70,6 +70,8 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
     }
     // Behind by its timeline alone: what it says it has beyond us may be leftovers, and may be somebody's commits.
     if (peer.lsn > own.lsn) continue
+    // Whoever does not know its timeline may have begun it a moment ago, and have acknowledged commits on it.
+    if ((peer.timeline === null) !== (own.timeline === null)) continue
     if (own.quorum && isSyncMember(own.quorum, peer.name)) {
       notes.push({ level: 'info', text: `Got quorum vote from ${peer.name}` })
       votes += 1

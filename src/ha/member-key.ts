@@ -63,7 +63,7 @@ async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promis
 }
 
 /** A replica's timeline: free where its WAL receiver tells it, else asked for only when it differs from the leader's. */
-async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
+export async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
   const { own } = ha.memory
   if (seen.walReceiver?.timeline) return
   if (own.timeline !== null && own.timeline === own.leaderTimeline) return

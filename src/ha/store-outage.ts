@@ -1,8 +1,9 @@
 import { isStarting } from '../cluster/instance.ts'
 import { demote, endLongAction } from './demotion.ts'
-import { isPrimaryOrPromoting } from './facts.ts'
+import { isPrimaryOrPromoting, observation } from './facts.ts'
 import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
 import { comesUpAsPrimary } from './launch.ts'
+import { learnReplicaTimeline } from './member-key.ts'
 import { type CycleResult, result } from './messages.ts'
 import { syncSlotsWithoutStore } from './slots-without-store.ts'
 import type { Cycle } from './world.ts'
@@ -20,6 +21,9 @@ export async function storeOutage(c: Cycle): Promise<CycleResult> {
   if (settings.paused || !world.postgres.isAlive()) return result('store-inaccessible')
   // One that is still coming up counts as well: it takes writes as soon as it is there.
   if (!(await isPrimaryOrPromoting(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c)))) {
+    const seen = await observation(c)
+    // Others that reach the store may ask how far this one is: without its timeline its word would count for nothing.
+    if (seen?.inRecovery) await learnReplicaTimeline(c, seen, c.signal)
     await syncSlotsWithoutStore(c)
     return result('store-inaccessible')
   }
