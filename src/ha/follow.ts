@@ -62,12 +62,10 @@ async function checkLocalHistoryAhead(c: Cycle): Promise<void> {
 
 /** PostgreSQL 14 and later pauses replay instead of stopping when a primary's parameter was raised: go on. */
 async function resumeReplay(c: Cycle): Promise<void> {
-  const { postgres, log } = c.world
+  const { postgres } = c.world
   if (c.settings.paused || postgres.serverVersion < 140000 || isStarting(postgres.state)) return
   const seen = await observation(c)
-  if (!seen?.replayPaused) return
-  log.info('Resuming paused WAL replay for PostgreSQL 14+')
-  await postgres.resumeReplay(c.signal)
+  if (seen?.replayPaused) await postgres.resumeReplay(c.signal)
 }
 
 async function pointAt(c: Cycle, upstream: Upstream | null, following: CycleResult): Promise<CycleResult> {

@@ -221,6 +221,7 @@ export interface Postgres {
    */
   promote(waitMs: number, signal: AbortSignal, begins?: Timeline): Promise<'promoted' | 'failed'>
   checkpoint(signal: AbortSignal): Promise<'done' | 'failed'>
+  /** Goes on with a replay that the server has paused for want of greater settings; not with one that somebody paused. */
   resumeReplay(signal: AbortSignal): Promise<void>
   /** What would have to be done to follow `upstream`; `none` while the server cannot be asked. */
   recoveryDifference(upstream: Upstream | null, role: StandbyRole, signal: AbortSignal): Promise<RecoveryDifference>

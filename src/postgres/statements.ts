@@ -1,6 +1,9 @@
 import { parseTimeline, type Timeline } from '../cluster/timeline.ts'
+import { parseInteger } from '../cluster/values.ts'
 import type { Budget } from '../ports/clock.ts'
 import { withBudget } from './budget.ts'
+import { CONTROL_FILE_MINIMA } from './configuration/control-file-minima.ts'
+import { readControlData } from './control-data.ts'
 import type { Machine } from './machine.ts'
 import type { SqlOutcome } from './parts.ts'
 
@@ -49,13 +52,28 @@ export async function identifyTimeline(machine: Machine, signal: AbortSignal): P
   }
 }
 
-/** Replay that an operator, or PostgreSQL 14 because of a too small parameter, has paused (spec postgres.md 3.2). */
+const RESUME = `SELECT pg_catalog.pg_wal_replay_resume() WHERE EXISTS (
+  SELECT 1 FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::bigint[])) AS needed(name, least)
+  WHERE pg_catalog.current_setting(name)::bigint < least)`
+
+/**
+ * Goes on with a replay that PostgreSQL 14 or later has paused because its primary runs with more than this standby was
+ * started with: the server then ends, and its next start takes the greater values (spec postgres.md 3.2). What somebody
+ * has paused on purpose stays paused (14.13).
+ */
 export async function resumeReplay(machine: Machine, signal: AbortSignal): Promise<void> {
-  const { clock, connections, log } = machine
+  const { binaries, clock, config, connections, log, runner } = machine
+  const control = await readControlData(runner, binaries, config().postgresql.dataDir, signal)
+  const needed = CONTROL_FILE_MINIMA.flatMap(({ name, item }) => {
+    const least = parseInteger(control?.items[item])
+    return least === undefined ? [] : [{ name, least }]
+  })
+  const parameters = [needed.map(({ name }) => name), needed.map(({ least }) => least)]
   const outcome = await withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
-    connections.heartbeat.query('SELECT pg_catalog.pg_wal_replay_resume()', [], budget),
+    connections.heartbeat.query(RESUME, parameters, budget),
   )
   if (outcome.kind !== 'rows') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
+  else if (outcome.rows.length > 0) log.info('Resuming paused WAL replay for PostgreSQL 14+')
 }
 
 /** A transaction that writes WAL and waits for no standby: every standby that receives it reports how far it is (spec postgres.md 8.2). */

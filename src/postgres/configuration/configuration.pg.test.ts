@@ -3,7 +3,7 @@ import { readFile, readlink, rename, symlink, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { after, before, mock, test } from 'node:test'
 import type { MemberChanges, TestMember } from '../../../test/support/member.ts'
-import { Herd, until } from '../../../test/support/pair.ts'
+import { follow, Herd, until } from '../../../test/support/pair.ts'
 import { leaveRoot } from '../../../test/support/postgres.ts'
 
 const never = new AbortController().signal
@@ -62,6 +62,23 @@ test('2.2 a standby starts with the greater settings that its primary had', asyn
   const second = await herd.replicaOf(first, 'node-2')
   assert.equal(await second.ask('SHOW max_connections'), '130')
   assert.deepEqual(second.configuration.pendingRestart, { max_connections: { old_value: '130', new_value: '100' } })
+})
+
+test('3.2 a standby that PostgreSQL 14 has paused, because its primary was given more, goes on to its end and starts with as much', async () => {
+  const first = await herd.primary('node-1')
+  const second = await herd.replicaOf(first, 'node-2')
+  first.server.close()
+  const next = await restarted(first, { parameters: { max_connections: 130 } })
+  assert.equal(await next.server.restart(null, { callback: false }, never), 'running')
+  await until(async () => (await second.ask('SELECT pg_is_wal_replay_paused()::int')) === 1, 'it paused itself')
+  await second.server.resumeReplay(never)
+  await until(async () => !second.server.isAlive(), 'it ended')
+  assert.ok(
+    second.log.lines.includes('INFO Resuming paused WAL replay for PostgreSQL 14+'),
+    second.log.lines.join('\n'),
+  )
+  await follow(second, next)
+  assert.equal(await second.ask('SHOW max_connections'), '130')
 })
 
 test('2.12 recovery settings set by ALTER SYSTEM do not survive the next write, others do', async () => {
