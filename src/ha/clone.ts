@@ -17,10 +17,10 @@ export function chooseCloneSource(c: Cycle): { readonly source: Upstream; readon
   return { source: { kind: 'member', member }, text: `from ${replica ? 'replica' : 'leader'} '${member.name}'` }
 }
 
-/** In a standby cluster copies are made by the standby cluster's methods, whoever the source is. */
+/** In a standby cluster copies are made by the standby cluster's methods, whoever the source is (spec postgres.md 5.2). */
 function methodsFor(ha: Ha): { readonly methods?: readonly string[] } {
   const methods = ha.memory.settings.standbyCluster?.createReplicaMethods
-  return methods && methods.length > 0 ? { methods } : {}
+  return methods ? { methods: methods.length > 0 ? methods : ['basebackup'] } : {}
 }
 
 export function cloneText(source: Upstream | null, leaderName: string | null): string {
