@@ -76,6 +76,33 @@ export const agentFrozen: Scenario = {
   },
 }
 
+export const leaderBeforeLast: Scenario = {
+  name: 'a leader sleeps past its lease, its successor comes and goes, and it wakes with an old view of the store',
+  members: ['a', 'b'],
+  config: { synchronous_mode: 'quorum' },
+  guard: {
+    name: 'a lock that has vanished is created anew only while the lease runs',
+    out: { filters: { dcs: (dcs) => overriding(dcs, { renew: (view, budget) => dcs.renew(view, budget) }) } },
+  },
+  async play(stage) {
+    const { world, leader: old } = stage
+    const [next] = stage.standbys
+    if (!next) return
+    await stage.run(20_000)
+    const wake = freezeHost(stage.scene, old)
+    await stage.until('the other one is the primary', () => next.server.isWritable)
+    await stage.run(10_000)
+    crashHost(world, next)
+    await stage.until('its lock has expired', () => stage.holder === undefined)
+    const well = world.store.trouble(old.name, { kind: 'stale', lagMs: 120_000 })
+    wake()
+    await stage.run(30_000)
+    well()
+    bootHost(world, next)
+    await stage.settled()
+  },
+}
+
 export const hostSlept: Scenario = {
   name: 'the host of the primary sleeps for five minutes',
   guard: { name: 'the lease guard, which counts suspended time', out: { options: { fence: false } } },
@@ -185,8 +212,8 @@ export const oneWayToTheStore: Scenario = {
               if (outcome.kind === 'done') last = outcome.value
               return { kind: 'done', value: last }
             },
-            renew: async (view, budget) => {
-              const outcome = await dcs.renew(view, budget)
+            renew: async (view, budget, mayCreate) => {
+              const outcome = await dcs.renew(view, budget, mayCreate)
               return outcome.kind === 'unknown' ? { kind: 'done', value: { sentAt: host.clock.now() } } : outcome
             },
           })

@@ -18,8 +18,8 @@ const ERRORS_ARE_REFUSALS: Scenario['guard'] = {
     filters: {
       dcs: (dcs) =>
         overriding(dcs, {
-          renew: async (view, budget) => {
-            const outcome = await dcs.renew(view, budget)
+          renew: async (view, budget, mayCreate) => {
+            const outcome = await dcs.renew(view, budget, mayCreate)
             return outcome.kind === 'unknown' ? { kind: 'refused', reason: outcome.reason } : outcome
           },
           load: async (budget) => {
@@ -66,8 +66,8 @@ export const forbidden: Scenario = {
       filters: {
         dcs: (dcs, host) =>
           overriding(dcs, {
-            renew: async (view, budget) => {
-              const outcome = await dcs.renew(view, budget)
+            renew: async (view, budget, mayCreate) => {
+              const outcome = await dcs.renew(view, budget, mayCreate)
               return outcome.kind === 'refused' ? { kind: 'done', value: { sentAt: host.clock.now() } } : outcome
             },
             load: async (budget) => {
@@ -304,8 +304,8 @@ export const isolatedWithBlindStore: Scenario = {
               if (outcome.kind === 'done') last = outcome.value
               return last ? { kind: 'done', value: last } : outcome
             },
-            renew: async (view, budget) => {
-              const outcome = await dcs.renew(view, budget)
+            renew: async (view, budget, mayCreate) => {
+              const outcome = await dcs.renew(view, budget, mayCreate)
               return outcome.kind === 'unknown' ? { kind: 'done', value: { sentAt: budget.deadline } } : outcome
             },
           })

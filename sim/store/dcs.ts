@@ -59,11 +59,12 @@ export class SimDcs implements Dcs {
     })
   }
 
-  async renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
+  async renew(view: ClusterView, budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
     if (view.leader?.name !== this.#name) return refused('the view does not show the lock as ours')
     return this.#lock(budget, (tree) => {
       const there = tree.keys.get(KEYS.leader)
       if (there && there.text !== this.#name) return refused(`${there.text} has it`)
+      if (!there && !mayCreate) return refused('nobody has it')
       if (there?.session === this.#sessionFor(KEYS.leader)) this.#refresh(tree, KEYS.leader)
       else this.#put(tree, KEYS.leader, this.#name, true)
       return DONE_NOTHING

@@ -75,6 +75,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ['1.3 a member that holds the lock is refused by acquire or keeps it, and never loses it so', acquireTwice],
   ['1.3 renew keeps the lock under the same version or a newer one; sentAt is never after the call', renewKeeps],
   ['1.3 renew re-creates a lock that has vanished', renewRecreates],
+  ['1.3 renew leaves a lock that has vanished alone where it may not create it', renewOnlyKeeps],
   ['1.3 renew is refused once somebody else has the lock', renewRefused],
   ['1.3 take writes the lock whoever has it', takeAnyway],
   ['1.3 release deletes only a lock of our own', releaseOwn],
@@ -179,6 +180,16 @@ async function renewRecreates(w: World): Promise<void> {
   await eventually(w, a, 'the lock is gone', (now) => now.leader === null)
   value(await a.renew(view, w.budget()))
   await eventually(w, b, 'the lock is back', (now) => now.leader?.name === 'a')
+}
+
+async function renewOnlyKeeps(w: World): Promise<void> {
+  const a = await w.member('a')
+  value(await a.acquire(w.budget()))
+  const view = await viewOf(a, w.budget())
+  value(await a.renew(view, w.budget(), false))
+  value(await a.release(w.budget()))
+  assert.equal((await a.renew(view, w.budget(), false)).kind, 'refused')
+  assert.equal((await viewOf(a, w.budget())).leader, null)
 }
 
 async function renewRefused(w: World): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Lsn } from '../cluster/lsn.ts'
 import { elapsedMs, later } from '../cluster/time.ts'
 import type { Lease, StoreOutcome } from '../ports/dcs.ts'
-import { forgetLease } from './lease.ts'
+import { forgetLease, isLeader } from './lease.ts'
 import { publishMember } from './member-key.ts'
 import { restartRetention } from './retention.ts'
 import { publishStatus, writeLastLsn } from './status.ts'
@@ -38,9 +38,13 @@ export async function acquireLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']
   return answer
 }
 
-/** Keeps the lock. Nothing else is asked of the store before: the renewal must not wait behind other work. */
+/**
+ * Keeps the lock. Nothing else is asked of the store before: the renewal must not wait behind other work. A key that has
+ * vanished is ours only while the lease runs: after it somebody else may have been leader, and be gone again.
+ */
 export async function renewLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
-  const answer = remember(c, 'renew lock', await inStore(c, (budget) => c.world.dcs.renew(c.view, budget)))
+  const mayCreate = isLeader(c)
+  const answer = remember(c, 'renew lock', await inStore(c, (budget) => c.world.dcs.renew(c.view, budget, mayCreate)))
   if (answer === 'done') await c.world.fence.keepAlive(c.memory.lease.until)
   return answer
 }

@@ -50,10 +50,11 @@ export interface Dcs {
    */
   acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>>
   /**
-   * Prolongs the lock that `view` shows as ours; re-creates a key that has vanished. `refused`: it belongs to
-   * somebody else, and nothing but that: a store that forbids it or fails says nothing about the owner (spec dcs.md 6.4).
+   * Prolongs the lock that `view` shows as ours; re-creates a key that has vanished, unless `mayCreate` is false.
+   * `refused`: it belongs to somebody else, or is gone and may not be created, and nothing but that: a store that forbids
+   * it or fails says nothing about the owner (spec dcs.md 6.4).
    */
-  renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>>
+  renew(view: ClusterView, budget: Budget, mayCreate?: boolean): Promise<StoreOutcome<Lease>>
   /** Writes the leader key whoever has it; only at the end of a bootstrap. */
   take(budget: Budget): Promise<StoreOutcome<Lease>>
   /** Deletes the leader key if it is ours. */

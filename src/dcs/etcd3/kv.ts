@@ -52,9 +52,10 @@ export function transaction(
   }
 }
 
-/** The leader's own repair: rebind the key to a new lease if it is still ours, create it if it is gone. */
-export function rebind(key: string, value: string, lease: string): JsonObject {
+/** The leader's own repair: rebind the key to a new lease if it is still ours, create it if it is gone and that is allowed. */
+export function rebind(key: string, value: string, lease: string, mayCreate: boolean): JsonObject {
   const change = { request_put: put(key, value, lease) }
+  if (!mayCreate) return transaction(key, [{ kind: 'value', value }], change)
   return {
     compare: [compare(key, { kind: 'value', value })],
     success: [change],

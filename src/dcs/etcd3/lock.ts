@@ -57,7 +57,7 @@ export class Lock {
    * At rest only the keep-alive: the copy in memory shows the key unchanged and on our lease. Otherwise the key is
    * bound to the lease if it still names us, or created if it is gone.
    */
-  async renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
+  async renew(view: ClusterView, budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
     const { mirror, key, name } = this.#deps
     const { lease, outcome } = await this.#onLease(budget, 'refresh', async (id) => {
       const unchanged = mirror.ready
@@ -65,7 +65,13 @@ export class Lock {
         : view.leader?.name === name && view.leader.session === id
       return unchanged
         ? null
-        : this.#deps.writes.transact(key, rebind(key, name, id), { value: name, lease: id }, budget, 'persist')
+        : this.#deps.writes.transact(
+            key,
+            rebind(key, name, id, mayCreate),
+            { value: name, lease: id },
+            budget,
+            'persist',
+          )
     })
     // That the store forbids something or has a problem does not say who has the lock.
     if (!lease) return noLease(outcome, 'unknown')

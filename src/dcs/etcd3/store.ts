@@ -131,8 +131,8 @@ export class Etcd3Store implements Store {
     return this.#parts.member?.lock.acquire(budget, sync) ?? NO_LOCK
   }
 
-  async renew(view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
-    return this.#parts.member?.lock.renew(view, budget) ?? NO_LOCK
+  async renew(view: ClusterView, budget: Budget, mayCreate?: boolean): Promise<StoreOutcome<Lease>> {
+    return this.#parts.member?.lock.renew(view, budget, mayCreate) ?? NO_LOCK
   }
 
   async take(budget: Budget): Promise<StoreOutcome<Lease>> {

@@ -50,16 +50,14 @@ export class Lock {
     return this.#write([{ conditions, changes: [this.renewal(), this.#put()] }], budget)
   }
 
-  renew(budget: Budget): Promise<StoreOutcome<Lease>> {
+  renew(budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
     const { key, name, lease } = this.#deps
-    const branches: Branch[] = [
-      {
-        conditions: [{ kind: 'value', key, value: name }],
-        changes: [this.renewal(), { kind: 'bind', key, lease }],
-      },
-      { conditions: [{ kind: 'absent', key }], changes: [this.renewal(), this.#put()] },
-    ]
-    return this.#write(branches, budget)
+    const keep: Branch = {
+      conditions: [{ kind: 'value', key, value: name }],
+      changes: [this.renewal(), { kind: 'bind', key, lease }],
+    }
+    const create: Branch = { conditions: [{ kind: 'absent', key }], changes: [this.renewal(), this.#put()] }
+    return this.#write(mayCreate ? [keep, create] : [keep], budget)
   }
 
   take(budget: Budget): Promise<StoreOutcome<Lease>> {

@@ -107,8 +107,8 @@ export class RaftStore implements Store {
     return this.#lock?.acquire(budget, sync) ?? NO_LOCK
   }
 
-  async renew(_view: ClusterView, budget: Budget): Promise<StoreOutcome<Lease>> {
-    return this.#lock?.renew(budget) ?? NO_LOCK
+  async renew(_view: ClusterView, budget: Budget, mayCreate?: boolean): Promise<StoreOutcome<Lease>> {
+    return this.#lock?.renew(budget, mayCreate) ?? NO_LOCK
   }
 
   async take(budget: Budget): Promise<StoreOutcome<Lease>> {
