@@ -21,7 +21,6 @@ const LEFT_OUT: Readonly<Record<Specification, Readonly<Record<string, string>>>
     '1.5': 'a list of what is remembered; each item is tested where it is used',
     '1.7': 'describes the form of the decision',
     '10.5': CITUS,
-    '16.6': 'an example of 16.5',
     '22': 'traces of what other sections say',
     '23': 'invariants, which the simulator checks after each step',
     '24': 'faults of the reference; the better way is tested in the section where it belongs',
