@@ -30,6 +30,15 @@ test('7.4 a replay that stands still is looked after from PostgreSQL 14 on, in p
   assert.ok(!paused.did('resume replay'))
 })
 
+test('7.4 and 11 two primaries in pause are left alone, and told as what they are', async () => {
+  const s = new Scene().primary().leader('b').config({ pause: true })
+  assert.equal((await s.cycle()).text, 'PAUSE: continue to run as primary without lock')
+  assert.ok(s.said('WARNING b has the lock and is a primary too: what is written here, it does not have'))
+  const alone = new Scene().primary().leader('b').member('b', { role: 'replica' }).config({ pause: true })
+  await alone.cycle()
+  assert.ok(!alone.said('WARNING'))
+})
+
 test('7.4 and 5.3 histories are compared where the leader is on a timeline that this replica has not seen', async () => {
   const s = new Scene().leader('b').member('b', { role: 'primary', timeline: 2 })
   s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history: [] }

@@ -1,6 +1,6 @@
 import { isStarting } from '../cluster/instance.ts'
 import { timeline } from '../cluster/timeline.ts'
-import { isLocked } from '../cluster/view.ts'
+import { isLocked, leaderMember } from '../cluster/view.ts'
 import type { StandbyRole, Upstream } from '../ports/postgres.ts'
 import { demote } from './demotion.ts'
 import { isPrimary, isPrimaryOrPromoting, observation } from './facts.ts'
@@ -39,11 +39,19 @@ export async function follow(c: Cycle, reasons: FollowReasons): Promise<CycleRes
 async function leaveAlone(c: Cycle, primary: boolean, upstream: Upstream | null): Promise<CycleResult | null> {
   const { postgres } = c.world
   if (primary) {
+    tellOtherPrimary(c)
     if (postgres.role !== 'promoted' || (await isPrimary(c))) postgres.setRole('primary')
     return result('paused-primary-without-lock')
   }
   if (postgres.role !== 'standby_leader') postgres.setRole('replica')
   return upstream ? null : result('no-action', c.world.name)
+}
+
+/** Nobody ends one of them in pause; whoever is on duty has to know (spec ha.md 24.21). */
+function tellOtherPrimary(c: Cycle): void {
+  const leader = leaderMember(c.view)
+  if (leader?.data.role === 'primary' && leader.name !== c.world.name)
+    c.world.log.warning(`${leader.name} has the lock and is a primary too: what is written here, it does not have`)
 }
 
 async function demotePrimary(c: Cycle, reason: CycleResult): Promise<CycleResult> {
