@@ -2,9 +2,9 @@ import type { Coverage } from './checks/coverage.ts'
 import { illness } from './checks/health.ts'
 import type { Violation } from './checks/violations.ts'
 import { Rng } from './engine/random.ts'
+import { putRight } from './faults/aftermath.ts'
 import { CATALOGUE } from './faults/catalogue.ts'
 import type { PlannedFault } from './faults/fault.ts'
-import { endPause } from './faults/operator.ts'
 import { planFaults, swarm, traitsOf } from './faults/swarm.ts'
 import { World } from './world/world.ts'
 
@@ -99,7 +99,7 @@ async function endure(
   await world.run(STRETCH_MS)
   for (const end of active) end()
   active.clear()
-  endPause(world)
+  putRight(world)
 }
 
 async function mustHeal(world: World, boundMs: number): Promise<void> {

@@ -24,13 +24,16 @@ export function startRemotePrimary(around: PgSurroundings): PgServer {
   return server
 }
 
+/** The other site counts its timelines by itself. Two of one number nobody can tell apart: that takes a new copy by hand. */
+const AHEAD = 20
+
 /** A copy of this server is promoted outside: from here on it goes its own way. */
 export function openRemoteCopy(around: PgSurroundings, files: DataFiles): PgServer {
   const { position } = files
   const server = new PgServer(REMOTE, around)
   const branch = {
     systemIdentifier: files.systemIdentifier,
-    timeline: timeline(Math.max(files.newestTimeline, position.branch.timeline) + 1),
+    timeline: timeline(Math.max(files.newestTimeline, position.branch.timeline) + AHEAD),
     owner: REMOTE,
     parent: position.branch,
     forkLsn: position.lsn,
