@@ -1,9 +1,11 @@
+import { roleClass } from '../cluster/instance.ts'
 import { isObject, type JsonObject } from '../cluster/json.ts'
 import { type Lsn, parseLsn } from '../cluster/lsn.ts'
 import { elapsedMs, LONG_AGO, later } from '../cluster/time.ts'
 import { type ClusterView, failsafeMembers, isLocked } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
 import { observation } from './facts.ts'
+import { isLeader } from './lease.ts'
 import { askPeers, mayRunWithoutStore } from './peer-limits.ts'
 import { slotPositions } from './slot-positions.ts'
 import { type Cycle, did, type Ha, withBudget } from './world.ts'
@@ -21,8 +23,8 @@ export function isFailsafeActive(ha: Ha): boolean {
  * (spec ha.md 3.1 row 3, 14.3).
  */
 export function withPromisedLeader(ha: Ha, view: ClusterView): ClusterView {
-  const { failsafe, settings } = ha.memory
-  if (isLocked(view) || !settings.failsafeMode || !failsafe.leader || !isFailsafeActive(ha)) return view
+  const { failsafe } = ha.memory
+  if (isLocked(view) || !failsafe.leader || !hasPromised(ha)) return view
   const { slots } = failsafe
   return {
     ...view,
@@ -88,6 +90,11 @@ export async function mayHavePromised(c: Cycle): Promise<string | null> {
   return silent.name
 }
 
+/** Whether this member promised another one not to race, and the promise holds. */
+export function hasPromised(ha: Ha): boolean {
+  return ha.memory.settings.failsafeMode && ha.memory.failsafe.leader !== null && isFailsafeActive(ha)
+}
+
 export function forgetFailsafe(ha: Ha): void {
   ha.memory.failsafe.at = LONG_AGO
   ha.memory.failsafe.leader = null
@@ -101,7 +108,8 @@ export function receiveFailsafe(
 ): { readonly status: number; readonly body: string; readonly lsn: Lsn | null } {
   const { memory, world } = ha
   if (!memory.settings.failsafeMode) return { status: 502, body: 'Failsafe mode is disabled', lsn: null }
-  if (world.postgres.state === 'running' && world.postgres.role === 'primary')
+  // Also one that is about to be: it has the lock, and whoever asks has lost it.
+  if (isLeader(ha) || (world.postgres.state === 'running' && roleClass(world.postgres.role) === 'primary'))
     return { status: 500, body: 'Running as a leader', lsn: null }
   const { name, conn_url: connUrl, api_url: apiUrl, slots } = body
   if (typeof name !== 'string' || typeof connUrl !== 'string' || typeof apiUrl !== 'string')

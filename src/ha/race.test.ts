@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { type JsonObject, printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { MINIMUM_GUARDED_TIMING } from '../cluster/settings.ts'
+import { type Instant, LONG_AGO, later } from '../cluster/time.ts'
+import { receiveFailsafe } from './failsafe.ts'
 import { Scene } from './testing/scene.ts'
 
 test('6.1 a replica that followed until now waits first when the lock is gone, and races when the time is over', async () => {
@@ -120,6 +122,34 @@ test('12.4 a candidate of a switchover that did not get what the leader wrote la
   assert.equal((await late.cycle()).rule, 'follow-not-healthiest')
   assert.ok(late.said('WARNING switchover: I am 101 bytes behind what the leader has left, anybody may take over now'))
   assert.equal(late.keys.get('failover'), '{}')
+})
+
+test('14.3 who promises a primary without a store not to race, while the lock is on its way, gives the lock back', async () => {
+  const s = new Scene().config({ failsafe_mode: true }).leader(null)
+  const { dcs } = s.ha.world
+  const acquire = dcs.acquire.bind(dcs)
+  let answer = 0
+  Object.assign(dcs, {
+    acquire: async (...asked: Parameters<typeof acquire>) => {
+      answer = receiveFailsafe(s.ha, { name: 'b', conn_url: 'postgres://b/', api_url: 'http://b:8008/patroni' }).status
+      return acquire(...asked)
+    },
+  })
+  assert.equal((await s.cycle()).rule, 'follow-race-lost')
+  assert.equal(answer, 200)
+  assert.ok(s.did('release') && !s.did('promote'))
+})
+
+test('14.3 who has the lock, or is being promoted, promises nothing', () => {
+  const asked = { name: 'b', conn_url: 'postgres://b/', api_url: 'http://b:8008/patroni' }
+  const holder = new Scene().config({ failsafe_mode: true }).leader('a')
+  holder.ha.memory.settings = { ...holder.ha.memory.settings, failsafeMode: true }
+  assert.equal(receiveFailsafe(holder.ha, asked).status, 200)
+  holder.ha.memory.lease.until = later(holder.nowMs as Instant, 1000)
+  assert.equal(receiveFailsafe(holder.ha, asked).status, 500)
+  holder.ha.memory.lease.until = LONG_AGO
+  holder.server.role = 'promoted'
+  assert.equal(receiveFailsafe(holder.ha, asked).status, 500)
 })
 
 test('6.2 and 14.3 who was started a moment ago does not know what it promised a primary without a store, and waits one ttl', async () => {

@@ -3,11 +3,12 @@ import { isNofailover } from '../cluster/tags.ts'
 import { elapsedMs } from '../cluster/time.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
 import { settleRequest } from './failover-race.ts'
+import { hasPromised } from './failsafe.ts'
 import { follow } from './follow.ts'
 import { amHealthiest } from './healthiest.ts'
 import { locked } from './leader.ts'
 import { isLeader } from './lease.ts'
-import { acquireLock } from './lock.ts'
+import { acquireLock, releaseLock } from './lock.ts'
 import { type CycleResult, result } from './messages.ts'
 import { enforcePrimary } from './primary-role.ts'
 import { requestDivergenceCheck } from './rewind.ts'
@@ -31,6 +32,11 @@ export async function race(c: Cycle): Promise<CycleResult> {
     // What we read before may have been old: a primary whose own key is there after all has not lost anything.
     await reloadView(c)
     if (holdsLock(c)) return locked(c)
+    return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
+  }
+  if (hasPromised(c)) {
+    // Asked for our consent, and got it, while the lock was on its way to us.
+    await releaseLock(c, c.signal)
     return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
   }
   await settleRequest(c)
