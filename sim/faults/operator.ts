@@ -79,9 +79,14 @@ export const paused: Fault = ({ world }) => {
   }
 }
 
-/** Whoever paused the cluster resumes it in the end, also where an old copy of the store has brought the pause back. */
+/**
+ * Whoever paused the cluster resumes it in the end, also where an old copy of the store has brought the pause back, or where
+ * the store was wiped before the members had heard of the end of the pause: it is in force until they are told.
+ */
 export function endPause(world: World): void {
-  if (viewFromKeys(world.store.tree.keys).config?.document['pause'] === true) setPause(world, false)
+  const { config } = viewFromKeys(world.store.tree.keys)
+  const inForce = config ? [config.document] : [...world.hosts.values()].map((host) => host.dynamicConfig)
+  if (inForce.some((document) => document?.['pause'] === true)) setPause(world, false)
 }
 
 function setPause(world: World, on: boolean): void {
