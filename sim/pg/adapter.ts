@@ -67,6 +67,7 @@ export class SimPostgres extends ServerFacts implements Postgres {
     this.setState('restarting')
     const stop: StopRequest = { mode: 'fast', checkpoint: true, limitMs: null, forRestart: true }
     if (!(await stopServer(this.local, stop, signal)) || launch.cancelled) return 'failed'
+    this.#takeRoleOfFiles()
     return this.#start(timeoutMs, signal, launch)
   }
 
@@ -213,6 +214,12 @@ export class SimPostgres extends ServerFacts implements Postgres {
     }
     if (outcome === 'failed') this.setState('start failed')
     return outcome
+  }
+
+  /** A promotion that was under way is forgotten: the server comes up as the standby that its files make it. */
+  #takeRoleOfFiles(): void {
+    const found: Role = this.local.server.files?.standbySignal ? 'replica' : 'primary'
+    if (found !== 'replica' || this.role !== 'standby_leader') this.role = found
   }
 
   /** A half-rewound directory is not started; when nobody repaired it for a while it makes room for a copy. */
