@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TlsPaths } from '../src/raft/transport/tls-files.ts'
 import { Etcd } from './etcd.ts'
 import { EtcdStore } from './etcd-store.ts'
 import { type Host, THIS_HOST } from './host.ts'
@@ -27,6 +28,8 @@ export interface ClusterOptions {
    * members will be lost that the others are no majority.
    */
   readonly witnesses?: number
+  /** Where the members are the store: they prove by certificates who they are. */
+  readonly raftTls?: TlsPaths
   /** Part of the name of the folder below the temporary directory. */
   readonly purpose: string
   /** Another agent than ours; `{cfg}` stands for its configuration file. */
@@ -290,6 +293,7 @@ async function createStore(
     members,
     witnesses: Math.max(options.witnesses ?? 0, VOTERS - members),
     interruptible: options.storeOutages ?? false,
+    tls: options.raftTls ?? null,
   })
 }
 

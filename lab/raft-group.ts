@@ -5,6 +5,7 @@ import { later } from '../src/cluster/time.ts'
 import type { Budget } from '../src/ports/clock.ts'
 import { RaftClient } from '../src/raft/client/client.ts'
 import { Session } from '../src/raft/client/session.ts'
+import { TlsFiles, type TlsPaths } from '../src/raft/transport/tls-files.ts'
 import { systemClock } from '../src/system/clock.ts'
 import { systemRandom } from '../src/system/random.ts'
 import type { ConfigDocument } from './member.ts'
@@ -28,6 +29,8 @@ export interface RaftGroupOptions {
   readonly witnesses: number
   /** Messages go by wires of ours, so that `stop` and `freeze` are possible. */
   readonly interruptible: boolean
+  /** Certificates with which all of them, and clients, know each other; without them by the password alone. */
+  readonly tls: TlsPaths | null
 }
 
 /** The place of one voter. */
@@ -186,6 +189,7 @@ export class RaftGroup implements Store {
       partner_addrs: partners.map(({ port }) => `127.0.0.1:${port}`),
       data_dir: this.#data,
       password: PASSWORD,
+      ...this.#options.tls,
     }
   }
 
@@ -204,7 +208,10 @@ export class RaftGroup implements Store {
   #open(): Promise<RaftClient> {
     const addresses = this.#seats.map(({ port }) => `127.0.0.1:${port}`)
     const deps = { clock: systemClock, random: systemRandom, log: QUIET }
-    this.#client ??= RaftClient.create({ addresses, password: PASSWORD }, deps)
+    const { tls: paths } = this.#options
+    const tls = paths && TlsFiles.open(paths, () => {})
+    if (typeof tls === 'string') throw new Error(tls)
+    this.#client ??= RaftClient.create({ addresses, password: PASSWORD, tls }, deps)
     return this.#client
   }
 
