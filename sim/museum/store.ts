@@ -9,7 +9,7 @@ import type { StoreTrouble } from '../store/service.ts'
 import { STORE } from '../store/service.ts'
 import { overriding } from '../world/filters.ts'
 import type { Host } from '../world/host.ts'
-import { DEAF_PEERS } from './blind.ts'
+import { DEAF_PEERS, deaf } from './blind.ts'
 
 /** An answer that says nothing is taken for "somebody else has the lock". */
 const ERRORS_ARE_REFUSALS: Scenario['guard'] = {
@@ -235,6 +235,30 @@ export const failsafeOutsider: Scenario = {
     await stage.run(30_000)
     back()
     parted()
+    await stage.settled()
+  },
+}
+
+export const failsafeHeir: Scenario = {
+  name: 'failsafe: the primary is cut off, its successors give the lock back, and their record does not name who has the last commits',
+  config: { failsafe_mode: true },
+  guard: {
+    name: 'who is not in the record asks those who are whether one of them is a primary',
+    out: { filters: { peers: (peers, host) => (host.name === 'a' ? deaf(peers) : peers) } },
+  },
+  async play(stage) {
+    const { world } = stage
+    if (stage.leader.name !== 'a') requestSwitchover(world, stage.leader, stage.host('a'))
+    await stage.until('a is the primary', () => stage.primary?.name === 'a')
+    await stage.settled()
+    await stage.run(11_000)
+    for (const { server } of stage.standbys) server.prePromote = { ms: 100, passes: false }
+    const back = isolate(world, 'a')
+    await stage.until('a successor has the lock', () => ['b', 'c'].includes(stage.holder ?? ''))
+    await stage.until('the successors have given it back', () => stage.holder === undefined)
+    await stage.run(4000)
+    back()
+    for (const { server } of world.hosts.values()) server.prePromote = { ms: 1, passes: true }
     await stage.settled()
   },
 }
