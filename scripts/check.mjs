@@ -43,7 +43,7 @@ const SUITES = [
     name: 'unit',
     title: 'unit tests',
     quick: true,
-    run: () => runTests(unitTests(), { limit: 5 * MINUTE, atOnce: 2 }),
+    run: () => runTests(unitTests(), { limit: 10 * MINUTE, atOnce: 2 }),
   },
   {
     name: 'store',
