@@ -41,8 +41,8 @@ const CATCH_UP_LIMIT_MS = 30_000
 
 /** One run of the clients against faults, and what came of it. */
 export async function runChaos(options: RunOptions): Promise<RunResult> {
-  const { mode, timing, machine, say, signal } = options
-  const world = await World.create({ mode, timing, machine })
+  const { mode, timing, machine, lengthMs, say, signal } = options
+  const world = await World.create({ mode, timing, machine, lengthMs })
   let keep = true
   try {
     say(`everything is below ${world.cluster.folder}`)

@@ -16,13 +16,19 @@ export const MEMBERS = ['n1', 'n2', 'n3'] as const
 export const STORES = ['etcd1', 'etcd2', 'etcd3'] as const
 /** What a failover may lose in asynchronous mode, bytes. */
 export const MAXIMUM_LAG = 1_048_576
-/** Of the file system in memory on which a member has its data. */
+/**
+ * Of the file system in memory on which a member has its data: what PostgreSQL needs, and what an hour of WAL on dozens of
+ * timelines may take that is kept for a member which is away.
+ */
 const DISK_MB = 640
+const DISK_MB_A_MINUTE = 40
 
 export interface WorldOptions {
   readonly mode: Mode
   readonly timing: Timing
   readonly machine: Machine
+  /** How long it will be used, as far as that is known. */
+  readonly lengthMs?: number
 }
 
 /** Three members and three store servers, each on a host of its own, and what can be done to the hosts. */
@@ -36,7 +42,7 @@ export class World {
     this.network = network
   }
 
-  static async create({ mode, timing, machine }: WorldOptions): Promise<World> {
+  static async create({ mode, timing, machine, lengthMs = 0 }: WorldOptions): Promise<World> {
     const network = await Network.open()
     const hosts = new Map<string, Host>()
     try {
@@ -58,7 +64,7 @@ export class World {
         }),
       })
       const world = new World(cluster, network)
-      for (const member of cluster.members) await world.#prepare(member, machine)
+      for (const member of cluster.members) await world.#prepare(member, machine, lengthMs)
       return world
     } catch (error) {
       await network.close()
@@ -96,12 +102,13 @@ export class World {
     if (!keep) await this.cluster.destroy()
   }
 
-  async #prepare(member: Member, machine: Machine): Promise<void> {
+  async #prepare(member: Member, machine: Machine, lengthMs: number): Promise<void> {
     const disk = diskOf(member.folder)
     mkdirSync(disk, { recursive: true })
     chmodSync(member.folder, 0o755)
     if (machine.disk === true) {
-      await command(['mount', '-t', 'tmpfs', '-o', `size=${DISK_MB}m,mode=0755`, 'none', disk])
+      const sizeMb = DISK_MB + Math.ceil((lengthMs / 60_000) * DISK_MB_A_MINUTE)
+      await command(['mount', '-t', 'tmpfs', '-o', `size=${sizeMb}m,mode=0755`, 'none', disk])
       this.#disks.push(disk)
     }
     const user = serverUser()
