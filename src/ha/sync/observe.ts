@@ -47,7 +47,7 @@ export async function pictureOf(c: Cycle): Promise<SyncPicture | null> {
   }
 }
 
-function confirmedLsn(seen: Observation, sender: WalSender): Lsn | null {
+export function confirmedLsn(seen: Observation, sender: WalSender): Lsn | null {
   if (seen.synchronousCommit === 'remote_apply') return sender.replayLsn
   return seen.synchronousCommit === 'remote_write' ? sender.writeLsn : sender.flushLsn
 }

@@ -1,6 +1,7 @@
 import { wantedSync } from '../../cluster/settings.ts'
 import { elapsedMs } from '../../cluster/time.ts'
 import type { Cycle } from '../world.ts'
+import { commitsAreWith } from './holders.ts'
 import { knownSync, votersOf, writeSync } from './key.ts'
 import { assignNames } from './names.ts'
 import { pictureOf, type SyncPicture } from './observe.ts'
@@ -54,6 +55,13 @@ async function execute(c: Cycle, step: PlanStep): Promise<boolean> {
       return true
     case 'quorum': {
       const { leader, quorum, voters } = step
+      // A key that is somebody else's is ours first of all: under it, he could take over alone.
+      if (knownSync(c).leader === c.world.name && !(await commitsAreWith(c, voters, quorum))) {
+        c.world.log.info(
+          `Not yet setting quorum to ${quorum} of (${voters.names().join(', ')}): too few of them have all commits`,
+        )
+        return false
+      }
       c.world.log.info(`Setting leader to ${leader}, quorum to ${quorum} of (${voters.names().join(', ')})`)
       if ((await writeSync(c, leader, voters, quorum)) === 'done') return true
       c.world.log.info('Synchronous replication key updated by someone else.')

@@ -157,6 +157,17 @@ test('16.1 switched off, the key goes before the parameter', async () => {
   assert.ok(s.said('INFO Disabled synchronous replication'))
 })
 
+test('17.4 quorum: who is left alone in the key must have what those who left it had confirmed', async () => {
+  const s = new Synchronous({ synchronous_mode: 'quorum' })
+  await s.step()
+  s.streaming = { c: 900 }
+  assert.deepEqual(await s.step(), ['names ANY 1 (c)'], 'b may have confirmed what c does not have')
+  assert.ok(s.said('INFO Not yet setting quorum to 0 of (c): too few of them have all commits'))
+  assert.deepEqual(await s.step(), [])
+  s.streaming = { c: 1000 }
+  assert.deepEqual(await s.step(), ['sync a:c:0'])
+})
+
 test('17.2 quorum: all may vote, the key follows within the cycle; a switch from priority only changes the form', async () => {
   const s = new Synchronous({ synchronous_mode: 'quorum' })
   assert.deepEqual(await s.step(), ['sync a::0', 'names ANY 1 (b,c)', 'sync a:b,c:1'])
