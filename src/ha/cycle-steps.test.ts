@@ -277,3 +277,19 @@ test('14.1 a replica without the store learns its timeline all the same: others 
   assert.equal((await s.cycle()).rule, 'store-inaccessible')
   assert.equal(s.ha.memory.own.timeline, timeline(6))
 })
+
+test('14.2 a primary without the store also asks whom only the record names that it wrote itself', async () => {
+  const s = new Scene().config({ failsafe_mode: true }).primary()
+  s.keys.set('failsafe', printJson({ a: 'http://a:8008/patroni' }))
+  s.keys.delete('members/c')
+  assert.equal((await s.cycle()).rule, 'leader-with-lock')
+  s.answers.load = 'unknown'
+  assert.equal((await s.cycle()).rule, 'demoted-store-inaccessible', 'b does not answer')
+
+  const consenting = new Scene().config({ failsafe_mode: true }).primary().peer('b')
+  consenting.keys.set('failsafe', printJson({ a: 'http://a:8008/patroni' }))
+  consenting.keys.delete('members/c')
+  await consenting.cycle()
+  consenting.answers.load = 'unknown'
+  assert.equal((await consenting.cycle()).rule, 'failsafe-primary')
+})

@@ -48,8 +48,10 @@ export function failsafeRecord(c: Cycle): Readonly<Record<string, string>> | nul
  */
 export async function allMembersConsent(c: Cycle): Promise<boolean> {
   const { world, memory } = c
-  const known = memory.store.lockedView && failsafeMembers(memory.store.lockedView)
-  if (!known || !(world.name in known)) return false
+  // Members go by the record that the store has: everybody whom the last one read or the last one written names.
+  const read = memory.store.lockedView && failsafeMembers(memory.store.lockedView)
+  const known = { ...read, ...memory.failsafe.written }
+  if (!(world.name in known)) return false
   const askedAt = world.clock.now()
   const others: PeerAddress[] = Object.entries(known)
     .filter(([name]) => name !== world.name)

@@ -116,6 +116,8 @@ export interface FailsafeMemory {
   at: Instant
   leader: { readonly name: string; readonly connUrl: string; readonly apiUrl: string } | null
   slots: Readonly<Record<string, Lsn>> | null
+  /** The record as this member last wrote it, or tried to: the store may have it though no view has shown it yet. */
+  written: Readonly<Record<string, string>> | null
 }
 
 export interface RestartMemory {
@@ -161,7 +163,7 @@ export function newMemory(
     bootstrap: { active: false, result: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },
     divergence: { state: 'idle', loss: null, checkpoint: 'none' },
-    failsafe: { at: LONG_AGO, leader: null, slots: null },
+    failsafe: { at: LONG_AGO, leader: null, slots: null, written: null },
     restart: { scheduled: null },
     sync: {
       known: null,

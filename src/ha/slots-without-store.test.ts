@@ -41,6 +41,8 @@ test('14.1 and 14.3, postgres 7.4 without the store a replica moves its slots by
 
 test('14.1 and 14.2, postgres 7.4 a primary that goes on by consent moves its slots by what the members answered', async () => {
   const s = new Scene().config({ failsafe_mode: true }).primary()
+  for (const name of ['b', 'c']) s.keys.delete(`members/${name}`)
+  s.member('b-1')
   s.keys.set('failsafe', printJson({ a: 'http://a:8008/patroni', 'b-1': 'http://b:8008/patroni' }))
   Object.assign(s.ha.world.peers, { askFailsafe: async () => [{ name: 'b-1', accepted: true, lsn: lsn(900) }] })
   const slots = watchSlots(s)

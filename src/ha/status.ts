@@ -28,6 +28,7 @@ export async function publishStatus(c: Cycle): Promise<void> {
     }
   }
   const failsafe = failsafeRecord(c)
+  c.memory.failsafe.written = failsafe
   if (failsafe) await inStore(c, (budget) => c.world.dcs.writeFailsafe(failsafe, budget))
 }
 
