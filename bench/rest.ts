@@ -22,14 +22,8 @@ import { systemClock } from '../src/system/clock.ts'
 
 /** The machine may be busy with other things: each case is measured so often, and the best round counts. */
 const ROUNDS = 3
-/** With which `bin/matriarch` starts the agent. Code is compiled late: rounds of less than some 8 s show it not yet fast. */
-const AGENT_OPTIONS = [
-  '--max-semi-space-size=2',
-  '--optimize-for-size',
-  ...(process.version.startsWith('v20.')
-    ? ['--interrupt-budget=2000000']
-    : ['--invocation-count-for-turbofan=45000', '--invocation-count-for-maglev=6000']),
-]
+/** With which `bin/matriarch` starts the agent. */
+const AGENT_OPTIONS = ['--max-semi-space-size=2', '--optimize-for-size']
 const QUIET = { isDebug: false, debug() {}, info() {}, warning() {}, error() {}, critical() {} }
 
 if (process.argv[2] === 'serve') await serve()
