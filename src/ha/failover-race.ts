@@ -41,8 +41,9 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
     if (settings.paused) return 'no'
     if (syncMode(settings) !== 'off' && !isQuorumMode(c) && !isSyncMember(view.sync, name)) return 'no'
     if (member) {
-      const [peer] = isNofailover(member.data.tags) ? [] : await askPeers(c, addressOf(member))
-      const otherwise = isNofailover(member.data.tags) ? 'not allowed to promote' : 'not reachable'
+      const barred = isNofailover(member.data.tags)
+      const [peer] = barred ? [] : await askPeers(c, addressOf(member))
+      const otherwise = barred ? 'not allowed to promote' : 'not reachable'
       const limit = peer ? limitation(peer) : otherwise
       if (limit === null) {
         log.info(`${action}: to ${candidate}, i am ${name}`)

@@ -85,11 +85,18 @@ export async function mayHavePromised(c: Cycle): Promise<string | null> {
   const known = settings.failsafeMode ? failsafeMembers(c.view) : null
   const over = later(memory.startedAt, settings.ttlMs)
   if (!known || world.clock.now() >= over) return null
-  const others = Object.entries(known).flatMap(([name, apiUrl]) => (name === world.name ? [] : [{ name, apiUrl }]))
-  const silent = (await askPeers(c, others)).find(mayRunWithoutStore)
-  if (!silent) return null
-  memory.alarm = over
-  return silent.name
+  const unsure = await whoMayRunWithoutStore(c, known)
+  if (unsure !== null) memory.alarm = over
+  return unsure
+}
+
+/** Asks everybody else in the failsafe record. @returns one who may be a primary without a store; `null`: nobody is */
+export async function whoMayRunWithoutStore(
+  c: Cycle,
+  record: Readonly<Record<string, string>>,
+): Promise<string | null> {
+  const others = Object.entries(record).flatMap(([name, apiUrl]) => (name === c.world.name ? [] : [{ name, apiUrl }]))
+  return (await askPeers(c, others)).find(mayRunWithoutStore)?.name ?? null
 }
 
 /** Whether this member promised another one not to race, and the promise holds. */

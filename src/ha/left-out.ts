@@ -1,6 +1,7 @@
 import { failsafeMembers } from '../cluster/view.ts'
 import type { PeerStatus } from '../ports/peers.ts'
-import { askPeers, mayRunWithoutStore } from './peer-limits.ts'
+import { whoMayRunWithoutStore } from './failsafe.ts'
+import { mayRunWithoutStore } from './peer-limits.ts'
 import type { Cycle } from './world.ts'
 
 /**
@@ -19,11 +20,10 @@ export function isLeftOut({ view, settings }: Cycle, name: string): boolean {
  */
 export async function leftOutBecause(c: Cycle): Promise<string | null> {
   if (!isLeftOut(c, c.world.name)) return null
-  const record = Object.entries(failsafeMembers(c.view) ?? {}).map(([name, apiUrl]) => ({ name, apiUrl }))
-  const unsure = (await askPeers(c, record)).find(mayRunWithoutStore)
-  return unsure
-    ? `the failsafe record of the last leader does not name it, and ${unsure.name} may be a primary without a store`
-    : null
+  const unsure = await whoMayRunWithoutStore(c, failsafeMembers(c.view) ?? {})
+  return unsure === null
+    ? null
+    : `the failsafe record of the last leader does not name it, and ${unsure} may be a primary without a store`
 }
 
 /** Members among those that answered that will stand back because they were left out, whatever else speaks for them. */

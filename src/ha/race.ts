@@ -32,12 +32,12 @@ export async function race(c: Cycle): Promise<CycleResult> {
     // What we read before may have been old: a primary whose own key is there after all has not lost anything.
     await reloadView(c)
     if (holdsLock(c)) return locked(c)
-    return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
+    return raceLost(c)
   }
   if (hasPromised(c)) {
     // Asked for our consent, and got it, while the lock was on its way to us.
     await releaseLock(c, c.signal)
-    return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
+    return raceLost(c)
   }
   await settleRequest(c)
   await reloadView(c)
@@ -45,6 +45,10 @@ export async function race(c: Cycle): Promise<CycleResult> {
   if (!isLeader(c)) return result('follow-race-lost')
   if (c.settings.standbyCluster) return enforceStandbyLeader(c, result('standby-leader-by-acquiring'))
   return enforcePrimary(c, { already: result('acquired-lock'), promoting: result('promote-by-acquiring') })
+}
+
+function raceLost(c: Cycle): Promise<CycleResult> {
+  return follow(c, { demoting: result('demoted-race-lost'), following: result('follow-race-lost') })
 }
 
 async function standBack(c: Cycle): Promise<CycleResult> {

@@ -8,6 +8,7 @@ import { type PostmasterFile, readPostmasterFile } from './postmaster-file.ts'
 import { judgePostmaster } from './postmaster-identity.ts'
 import {
   children,
+  identityText,
   isSameProcessAlive,
   type ProcessIdentity,
   type ProcessTable,
@@ -58,7 +59,6 @@ const SUSPICION_MS = [0, 5, 15, 30, 50, 100, 200, 400] as const
 
 /** Postmasters that this process launched, however many adapters it has made since: children of ours that are no strangers. */
 const launchedHere = new Set<string>()
-const launchKey = ({ pid, startTicks }: ProcessIdentity): string => `${pid}@${startTicks}`
 
 interface Known {
   readonly postmaster: Postmaster
@@ -111,7 +111,7 @@ export function postmasterWatch(
       file,
       {
         ...stat,
-        parent: launchedHere.has(launchKey(stat)) ? 1 : stat.parent,
+        parent: launchedHere.has(identityText(stat)) ? 1 : stat.parent,
         startedAt: table.startedAt(stat),
         executable: table.executable(stat.pid),
         workingDirectory: table.workingDirectory(stat.pid),
@@ -155,9 +155,9 @@ export function postmasterWatch(
       if (!stat) return null
       const postmaster = { pid: stat.pid, startTicks: stat.startTicks, singleUser: false }
       known = { postmaster, child }
-      launchedHere.add(launchKey(postmaster))
+      launchedHere.add(identityText(postmaster))
       child.once('exit', () => {
-        launchedHere.delete(launchKey(postmaster))
+        launchedHere.delete(identityText(postmaster))
         if (known?.child === child) ended()
       })
       return postmaster

@@ -35,7 +35,7 @@ import type {
   ServerStart,
 } from './parts.ts'
 import { postmasterWatch } from './postmaster.ts'
-import { linuxProcessTable, signalProcess } from './process-table.ts'
+import { identityText, linuxProcessTable, signalProcess } from './process-table.ts'
 import { promoteServer } from './promote.ts'
 import { wasToldToPromote } from './promotion-note.ts'
 import { shutdownPositions } from './shutdown-positions.ts'
@@ -135,7 +135,7 @@ export class ProcessSide implements Server {
 
   postmasterIdentity(): string | null {
     const found = this.#machine.postmaster.current()
-    return found && `${found.pid}@${found.startTicks}`
+    return found && identityText(found)
   }
 
   observe(signal: AbortSignal): Promise<ObservationOutcome> {

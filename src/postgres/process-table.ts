@@ -7,6 +7,11 @@ export interface ProcessIdentity {
   readonly startTicks: number
 }
 
+/** A text that two processes never share within one boot. */
+export function identityText({ pid, startTicks }: ProcessIdentity): string {
+  return `${pid}@${startTicks}`
+}
+
 export interface ProcessStat extends ProcessIdentity {
   readonly parent: number
   /** One letter: R, S, D, T, Z, … */

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dataDirectoryModes, readText } from './files.ts'
-import type { ProcessIdentity } from './process-table.ts'
+import { identityText, type ProcessIdentity } from './process-table.ts'
 
 /**
  * That a server was told to become a primary, for the next agent: PostgreSQL does not show it while the promotion is
@@ -9,7 +9,7 @@ import type { ProcessIdentity } from './process-table.ts'
  * it need not survive a power loss and may be left behind.
  */
 export async function notePromotion(dataDir: string, postmaster: ProcessIdentity): Promise<void> {
-  await writeFile(noteIn(dataDir), identity(postmaster), { mode: (await dataDirectoryModes(dataDir)).file })
+  await writeFile(noteIn(dataDir), `${identityText(postmaster)}\n`, { mode: (await dataDirectoryModes(dataDir)).file })
 }
 
 export async function forgetPromotion(dataDir: string): Promise<void> {
@@ -17,13 +17,9 @@ export async function forgetPromotion(dataDir: string): Promise<void> {
 }
 
 export async function wasToldToPromote(dataDir: string, postmaster: ProcessIdentity): Promise<boolean> {
-  return (await readText(noteIn(dataDir))) === identity(postmaster)
+  return (await readText(noteIn(dataDir))) === `${identityText(postmaster)}\n`
 }
 
 function noteIn(dataDir: string): string {
   return join(dataDir, 'matriarch.promotion')
-}
-
-function identity({ pid, startTicks }: ProcessIdentity): string {
-  return `${pid}@${startTicks}\n`
 }
