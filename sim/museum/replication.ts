@@ -4,18 +4,10 @@ import { requestSwitchover } from '../faults/operator.ts'
 import { bootHost, crashHost } from '../faults/processes.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import { STORE } from '../store/service.ts'
-import { type Filters, overriding } from '../world/filters.ts'
+import { misreading, overriding } from '../world/filters.ts'
 
 /** Who may be promoted is not looked at: every member believes itself a voter. */
-const EVERYBODY_VOTES: Partial<Filters> = {
-  dcs: (dcs, host) =>
-    overriding(dcs, {
-      load: async (budget) => {
-        const outcome = await dcs.load(budget)
-        return outcome.kind === 'done' ? { ...outcome, value: electable(outcome.value, host.name) } : outcome
-      },
-    }),
-}
+const EVERYBODY_VOTES = misreading((view, host) => electable(view, host.name))
 
 function electable(view: ClusterView, name: string): ClusterView {
   if (view.sync.leader === null || view.sync.leader === name || view.leader?.name === view.sync.leader) return view
@@ -52,18 +44,7 @@ export const timelineTwice: Scenario = {
   name: 'A fails, B is promoted, B fails, A returns',
   guard: {
     name: 'a member does not race on a timeline that has ended',
-    out: {
-      filters: {
-        dcs: (dcs) =>
-          overriding(dcs, {
-            load: async (budget) => {
-              const outcome = await dcs.load(budget)
-              if (outcome.kind !== 'done') return outcome
-              return { ...outcome, value: { ...outcome.value, history: null } }
-            },
-          }),
-      },
-    },
+    out: { filters: misreading((view) => ({ ...view, history: null })) },
   },
   config: { check_timeline: true },
   members: ['a', 'b'],

@@ -7,7 +7,7 @@ import { isolate } from '../faults/wires.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import type { StoreTrouble } from '../store/service.ts'
 import { STORE } from '../store/service.ts'
-import { overriding } from '../world/filters.ts'
+import { misreading, overriding } from '../world/filters.ts'
 import type { Host } from '../world/host.ts'
 import { DEAF_PEERS, deaf } from './blind.ts'
 
@@ -177,6 +177,10 @@ export const restored: Scenario = {
   },
 }
 
+function withoutFailsafe(view: ClusterView): ClusterView {
+  return { ...view, failsafe: view.failsafe && { ...view.failsafe, document: null } }
+}
+
 export const failsafeMemberGone: Scenario = {
   name: 'failsafe: the store is lost to the primary, and one member as well',
   members: ['a', 'b'],
@@ -209,16 +213,7 @@ export const failsafeOutsider: Scenario = {
   guard: {
     name: 'only members of the failsafe record may take over',
     out: {
-      filters: {
-        dcs: (dcs, host) =>
-          overriding(dcs, {
-            load: async (budget) => {
-              const outcome = await dcs.load(budget)
-              if (outcome.kind !== 'done' || host.name in (failsafeMembers(outcome.value) ?? {})) return outcome
-              return { kind: 'done', value: { ...outcome.value, failsafe: null } }
-            },
-          }),
-      },
+      filters: misreading((view, host) => (host.name in (failsafeMembers(view) ?? {}) ? view : withoutFailsafe(view))),
     },
   },
   async play(stage) {
@@ -268,19 +263,8 @@ export const failsafeForgotten: Scenario = {
   config: { failsafe_mode: true },
   guard: {
     name: 'an agent that may have promised something before it was started waits',
-    out: {
-      filters: {
-        // Whoever races does not know who could have asked for a promise.
-        dcs: (dcs) =>
-          overriding(dcs, {
-            load: async (budget) => {
-              const outcome = await dcs.load(budget)
-              if (outcome.kind !== 'done' || outcome.value.leader) return outcome
-              return { kind: 'done', value: { ...outcome.value, failsafe: null } }
-            },
-          }),
-      },
-    },
+    // Whoever races does not know who could have asked for a promise.
+    out: { filters: misreading((view) => (view.leader ? view : withoutFailsafe(view))) },
   },
   async play(stage) {
     const { world, scene, leader, standbys } = stage
@@ -294,6 +278,38 @@ export const failsafeForgotten: Scenario = {
     wake()
     await stage.run(10_000)
     back()
+    await stage.settled()
+  },
+}
+
+export const failsafeOfYesterday: Scenario = {
+  name: 'failsafe: a member is told to race by an old copy of the store, and has been left out of the record since',
+  config: { failsafe_mode: true, ttl: 5, loop_wait: 1, retry_timeout: 1 },
+  // It is not asked how far it is.
+  tags: { a: { nofailover: true } },
+  guard: {
+    name: 'the lock is taken only while the failsafe record is the one that decided the election',
+    out: { filters: { dcs: (dcs) => overriding(dcs, { acquire: (budget) => dcs.acquire(budget) }) } },
+  },
+  async play(stage) {
+    const { world, leader, standbys } = stage
+    const [, outsider] = standbys
+    if (!outsider) return
+    await stage.run(20_000)
+    // Everybody consents, nobody has the lock: that is what the outsider will read.
+    const first = world.network.cutBothWays(leader.name, STORE)
+    await stage.run(14_000)
+    const away = world.network.cutBothWays(outsider.name, STORE)
+    first()
+    await stage.until('the leader has its lock again', () => stage.holder === leader.name)
+    await stage.run(9000)
+    const second = world.network.cutBothWays(leader.name, STORE)
+    await stage.run(7000)
+    const parted = world.network.cutBothWays(leader.name, outsider.name)
+    const stale = world.store.trouble(outsider.name, { kind: 'stale', lagMs: 20_000 })
+    away()
+    await stage.run(6000)
+    for (const end of [stale, second, parted]) end()
     await stage.settled()
   },
 }

@@ -8,7 +8,7 @@ import type { Version } from '../../src/cluster/stored.ts'
 import { printSyncState } from '../../src/cluster/sync-state.ts'
 import { type ClusterView, KEYS } from '../../src/cluster/view.ts'
 import type { Budget } from '../../src/ports/clock.ts'
-import type { Dcs, DcsTiming, Lease, StoreEvent, StoreOutcome, SyncWrite } from '../../src/ports/dcs.ts'
+import type { Dcs, DcsTiming, ElectionBasis, Lease, StoreEvent, StoreOutcome, SyncWrite } from '../../src/ports/dcs.ts'
 import { callWorld } from '../engine/call.ts'
 import type { HostClock } from '../engine/clock.ts'
 import type { Process } from '../engine/process.ts'
@@ -49,11 +49,14 @@ export class SimDcs implements Dcs {
     return done(outcome.value.view)
   }
 
-  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
+  async acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
     return this.#lock(budget, (tree) => {
       const there = tree.keys.get(KEYS.leader)
       if (there && there.text !== '') return refused(`${there.text} has it`)
-      if (sync !== undefined && (tree.keys.get(KEYS.sync)?.version ?? null) !== sync) return refused('sync has changed')
+      for (const key of ['sync', 'failsafe'] as const) {
+        if (basis[key] === undefined || (tree.keys.get(KEYS[key])?.version ?? null) === basis[key]) continue
+        return refused(`${key} has changed`)
+      }
       this.#put(tree, KEYS.leader, this.#name, true)
       return DONE_NOTHING
     })

@@ -1,3 +1,4 @@
+import type { ClusterView } from '../../src/cluster/view.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Dcs } from '../../src/ports/dcs.ts'
 import type { Peers } from '../../src/ports/peers.ts'
@@ -20,6 +21,19 @@ export const NO_FILTERS: Filters = {
   dcs: (dcs) => dcs,
   postgres: (postgres) => postgres,
   peers: (peers) => peers,
+}
+
+/** A store whose members read something else than it has. */
+export function misreading(change: (view: ClusterView, host: Host) => ClusterView): Partial<Filters> {
+  return {
+    dcs: (dcs, host) =>
+      overriding(dcs, {
+        load: async (budget) => {
+          const outcome = await dcs.load(budget)
+          return outcome.kind === 'done' ? { ...outcome, value: change(outcome.value, host) } : outcome
+        },
+      }),
+  }
 }
 
 /** A port whose named methods are replaced; everything else goes through. */

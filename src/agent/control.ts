@@ -121,7 +121,7 @@ function memberStatus({
     get postmasterAlive() {
       return postgres.isAlive()
     },
-    failsafeTopology: store.lockedView?.failsafe ?? null,
+    failsafeTopology: store.lockedView?.failsafe?.document ?? null,
     logQueue: logQueue(),
   }
 }

@@ -162,7 +162,7 @@ function knowsReplicationState({ observation, status }: Picture): boolean {
 }
 
 export function failsafeTopology(status: MemberStatus): MemberStatus['failsafeTopology'] {
-  return status.failsafeTopology === undefined ? (status.view?.failsafe ?? null) : status.failsafeTopology
+  return status.failsafeTopology === undefined ? (status.view?.failsafe?.document ?? null) : status.failsafeTopology
 }
 
 function isFailsafeMember(status: MemberStatus): boolean {

@@ -18,8 +18,7 @@ export interface ClusterView {
   readonly failover: FailoverRequest | null
   readonly sync: SyncState
   readonly history: History | null
-  /** Member name to REST URL, or whatever JSON was stored. */
-  readonly failsafe: Json | null
+  readonly failsafe: FailsafeRecord | null
 }
 
 export interface LeaderKey {
@@ -34,6 +33,12 @@ export interface DynamicConfig {
   readonly version: Version
   readonly valid: boolean
   readonly document: JsonObject
+}
+
+/** The `failsafe` key: member name to REST URL, or whatever JSON was stored. */
+export interface FailsafeRecord {
+  readonly version: Version
+  readonly document: Json
 }
 
 export const EMPTY_VIEW: ClusterView = {
@@ -82,7 +87,7 @@ export class ViewReader {
   readonly #failover = new Understood(parseFailoverRequest)
   readonly #sync = new Understood(parseSyncState)
   readonly #history = new Understood(parseHistory)
-  readonly #failsafe = new Understood((stored) => (stored && parseJson(stored.text)) ?? null)
+  readonly #failsafe = new Understood(parseFailsafe)
 
   read(keys: ReadonlyMap<string, StoredValue>): ClusterView {
     return {
@@ -151,6 +156,10 @@ function parseDynamicConfig(stored: StoredValue | undefined): DynamicConfig | nu
   return { version: stored.version, valid, document: valid ? document : {} }
 }
 
+function parseFailsafe(stored: StoredValue | undefined): FailsafeRecord | null {
+  return stored ? { version: stored.version, document: parseJson(stored.text) ?? null } : null
+}
+
 function parseLeader(stored: StoredValue | undefined): LeaderKey | null {
   if (!stored || stored.text === '') return null
   return { name: stored.text, version: stored.version, session: stored.session }
@@ -189,8 +198,9 @@ export function isEmptyView(view: ClusterView): boolean {
 
 /** Members by name to REST URL as failsafe mode recorded them; `null` when the key is missing or of another shape. */
 export function failsafeMembers(view: ClusterView): Readonly<Record<string, string>> | null {
-  if (!isObject(view.failsafe) || Object.keys(view.failsafe).length === 0) return null
-  const urls = Object.entries(view.failsafe).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  const document = view.failsafe?.document
+  if (!isObject(document) || Object.keys(document).length === 0) return null
+  const urls = Object.entries(document).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
   return Object.fromEntries(urls)
 }
 

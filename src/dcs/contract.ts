@@ -71,6 +71,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ['1.2 a missing tree is an empty view, not an error', missingTree],
   ['1.3 acquire creates the lock; somebody else is refused', acquireOnce],
   ['1.3 acquire is refused where the sync key is not the one that decided the election', acquireByOldSync],
+  ['1.3 acquire is refused where the failsafe record is not the one that decided the election', acquireByOldRecord],
   ['1.3 of two members that race exactly one acquires', race],
   ['1.3 a member that holds the lock is refused by acquire or keeps it, and never loses it so', acquireTwice],
   ['1.3 renew keeps the lock under the same version or a newer one; sentAt is never after the call', renewKeeps],
@@ -130,15 +131,29 @@ async function acquireOnce(w: World): Promise<void> {
 async function acquireByOldSync(w: World): Promise<void> {
   const [a, b] = [await w.member('a'), await w.member('b')]
   const first = value(await b.writeSync({ leader: 'b', voters: ['a'], quorum: 0 }, null, w.budget()))
-  assert.equal((await a.acquire(w.budget(), null)).kind, 'refused', 'there was none')
+  assert.equal((await a.acquire(w.budget(), { sync: null })).kind, 'refused', 'there was none')
   const second = value(await b.writeSync({ leader: 'b', voters: [], quorum: 0 }, first, w.budget()))
-  assert.equal((await a.acquire(w.budget(), first)).kind, 'refused', 'it is another one')
+  assert.equal((await a.acquire(w.budget(), { sync: first })).kind, 'refused', 'it is another one')
   await eventually(w, a, 'a sees the sync key', ({ sync }) => sync.version === second)
   assert.equal((await viewOf(a, w.budget())).leader, null)
-  value(await a.acquire(w.budget(), second))
+  value(await a.acquire(w.budget(), { sync: second }))
   value(await a.release(w.budget()))
   value(await b.deleteSync(second, w.budget()))
-  value(await b.acquire(w.budget(), null))
+  value(await b.acquire(w.budget(), { sync: null, failsafe: null }))
+}
+
+async function acquireByOldRecord(w: World): Promise<void> {
+  const [a, b] = [await w.member('a'), await w.member('b')]
+  value(await b.writeFailsafe({ a: 'http://a', b: 'http://b' }, w.budget()))
+  assert.equal((await a.acquire(w.budget(), { failsafe: null })).kind, 'refused', 'there was none')
+  await eventually(w, a, 'a sees the record', ({ failsafe }) => failsafe !== null)
+  const first = (await viewOf(a, w.budget())).failsafe?.version ?? null
+  value(await b.writeFailsafe({ b: 'http://b' }, w.budget()))
+  assert.equal((await a.acquire(w.budget(), { failsafe: first })).kind, 'refused', 'it is another one')
+  await eventually(w, a, 'a sees the other record', ({ failsafe }) => failsafe?.version !== first)
+  const { failsafe, leader } = await viewOf(a, w.budget())
+  assert.equal(leader, null)
+  value(await a.acquire(w.budget(), { failsafe: failsafe?.version ?? null }))
 }
 
 async function race(w: World): Promise<void> {
@@ -349,7 +364,7 @@ async function documents(w: World): Promise<void> {
   await eventually(w, b, 'b sees the history', (view) => view.history !== null)
   const view = await viewOf(b, w.budget())
   assert.deepEqual(view.status, { lastLsn: 67393608, slots: { pg_2: 1 }, retainSlots: ['pg_1', 'pg_2'] })
-  assert.deepEqual(view.failsafe, { a: 'http://a/patroni', ü: 'http://ü/patroni' })
+  assert.deepEqual(view.failsafe?.document, { a: 'http://a/patroni', ü: 'http://ü/patroni' })
   assert.deepEqual(view.history?.records, [record])
 }
 

@@ -26,10 +26,14 @@ function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutc
   return outcome.kind
 }
 
-/** Only as long as the store has the very `sync` key that the election was decided by: our view of it may be old. */
+/**
+ * Only as long as the store has the very `sync` key that the election was decided by, and the very record of those whose
+ * consent a primary without a store has: our view of them may be old.
+ */
 export async function acquireLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
-  const { version } = c.view.sync
-  const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget, version)))
+  const { sync, failsafe } = c.view
+  const basis = { sync: sync.version, ...(c.settings.failsafeMode ? { failsafe: failsafe?.version ?? null } : {}) }
+  const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget, basis)))
   if (answer === 'done') {
     c.memory.lease.taken = true
     restartRetention(c)

@@ -27,6 +27,14 @@ export interface Lease {
 /** What changed in the store, as far as somebody may want to wake up for it. */
 export type StoreEvent = 'leader' | 'config' | 'failover' | 'status' | 'sync' | 'members' | 'initialize' | 'connection'
 
+/**
+ * The keys by which an election was decided, each as it was read. `null`: there was none; left out: it did not matter.
+ */
+export interface ElectionBasis {
+  readonly sync?: Version | null
+  readonly failsafe?: Version | null
+}
+
 export interface SyncWrite {
   readonly leader: string
   readonly voters: readonly string[]
@@ -45,10 +53,10 @@ export interface Dcs {
 
   /**
    * Creates the leader key if there is none. `refused`: somebody has it.
-   * @param sync version of the `sync` key by which the election was decided; `null`: there was none. Where it is another
-   *             one in the store, which may know more than this member has heard yet, that is `refused` too
+   * @param basis where the store has something else, because it knows more than this member has heard yet, that is
+   *              `refused` too
    */
-  acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>>
+  acquire(budget: Budget, basis?: ElectionBasis): Promise<StoreOutcome<Lease>>
   /**
    * Prolongs the lock that `view` shows as ours; re-creates a key that has vanished, unless `mayCreate` is false.
    * `refused`: it belongs to somebody else, or is gone and may not be created, and nothing but that: a store that forbids

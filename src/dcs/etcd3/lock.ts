@@ -1,7 +1,7 @@
-import type { Version } from '../../cluster/stored.ts'
+import type { JsonObject } from '../../cluster/json.ts'
 import type { ClusterView } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
-import type { Lease, StoreOutcome } from '../../ports/dcs.ts'
+import type { ElectionBasis, Lease, StoreOutcome } from '../../ports/dcs.ts'
 import type { Log } from '../../ports/log.ts'
 import { isLeaseNotFound } from './errors.ts'
 import { type Condition, compare, conditionOn, put, rebind, transaction } from './kv.ts'
@@ -11,10 +11,8 @@ import type { KeyValue } from './wire.ts'
 import { asOutcome, type ChangeOutcome, type Writes } from './writes.ts'
 
 interface Deps {
-  /** The full leader key. */
-  readonly key: string
-  /** The full key `sync`. */
-  readonly syncKey: string
+  /** Full keys. */
+  readonly keys: { readonly leader: string; readonly sync: string; readonly failsafe: string }
   readonly name: string
   readonly lease: OwnLease
   readonly writes: Writes
@@ -33,9 +31,12 @@ export class Lock {
     this.#deps = deps
   }
 
-  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
-    const { log, key, syncKey, name, writes, mirror } = this.#deps
-    const unchanged = sync === undefined ? [] : [compare(syncKey, conditionOn(sync))]
+  async acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
+    const { log, keys, name, writes, mirror } = this.#deps
+    const key = keys.leader
+    const unchanged: JsonObject[] = []
+    if (basis.sync !== undefined) unchanged.push(compare(keys.sync, conditionOn(basis.sync)))
+    if (basis.failsafe !== undefined) unchanged.push(compare(keys.failsafe, conditionOn(basis.failsafe)))
     const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => {
       const change = { request_put: put(key, name, id) }
       const request = transaction(key, [{ kind: 'absent' }], change, unchanged)
@@ -47,8 +48,8 @@ export class Lock {
       if (this.#isMine(outcome.present, lease.id)) return { kind: 'done', value: { sentAt: lease.sentAt } }
       log.info('Could not take out TTL lock')
       if (outcome.present) return { kind: 'refused', reason: `${outcome.present.value} has the leader key` }
-      mirror.drop('the key sync is not as believed')
-      return { kind: 'refused', reason: 'the key sync has changed since the election' }
+      mirror.drop('what decided the election is not as believed')
+      return { kind: 'refused', reason: 'what decided the election has changed in the store since' }
     }
     return locked(outcome, lease, 'refused')
   }
@@ -58,7 +59,8 @@ export class Lock {
    * bound to the lease if it still names us, or created if it is gone.
    */
   async renew(view: ClusterView, budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { mirror, key, name } = this.#deps
+    const { mirror, keys, name } = this.#deps
+    const key = keys.leader
     const { lease, outcome } = await this.#onLease(budget, 'refresh', async (id) => {
       const unchanged = mirror.ready
         ? this.#isMine(mirror.cache.get(key), id)
@@ -86,7 +88,7 @@ export class Lock {
    * out an hour later must not take the lock from another.
    */
   async take(budget: Budget): Promise<StoreOutcome<Lease>> {
-    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#deps.key)
+    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#deps.keys.leader)
     for (let round = 1; ; round += 1) {
       const condition: Condition = present ? { kind: 'version', modRevision: present.modRevision } : { kind: 'absent' }
       const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => this.#putIf([condition], id, budget))
@@ -100,7 +102,8 @@ export class Lock {
 
   /** Only this incarnation of the key: a late release must not delete a lock that was taken again since. */
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { mirror, key, name, writes } = this.#deps
+    const { mirror, keys, name, writes } = this.#deps
+    const key = keys.leader
     const known = mirror.ready ? mirror.cache.get(key) : null
     if (mirror.ready && known?.value !== name) return { kind: 'refused', reason: 'the leader key is not ours' }
     const conditions: Condition[] = [{ kind: 'value', value: name }]
@@ -112,8 +115,8 @@ export class Lock {
   }
 
   #putIf(conditions: readonly Condition[], lease: string, budget: Budget): Promise<ChangeOutcome> {
-    const { key, name, writes } = this.#deps
-    return writes.putIf(key, conditions, { value: name, lease }, budget, 'persist')
+    const { keys, name, writes } = this.#deps
+    return writes.putIf(keys.leader, conditions, { value: name, lease }, budget, 'persist')
   }
 
   #isMine(kv: KeyValue | null, lease: string): boolean {

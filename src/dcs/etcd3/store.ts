@@ -12,6 +12,7 @@ import type { Budget } from '../../ports/clock.ts'
 import {
   type DcsTiming,
   DONE,
+  type ElectionBasis,
   type Lease,
   type StoreEvent,
   type StoreOutcome,
@@ -127,8 +128,8 @@ export class Etcd3Store implements Store {
     return { kind: 'done', value: readKeyValues(outcome.answer['kvs']) }
   }
 
-  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
-    return this.#parts.member?.lock.acquire(budget, sync) ?? NO_LOCK
+  async acquire(budget: Budget, basis?: ElectionBasis): Promise<StoreOutcome<Lease>> {
+    return this.#parts.member?.lock.acquire(budget, basis) ?? NO_LOCK
   }
 
   async renew(view: ClusterView, budget: Budget, mayCreate?: boolean): Promise<StoreOutcome<Lease>> {

@@ -1,14 +1,13 @@
 import type { Version } from '../../cluster/stored.ts'
 import { elapsedMs, type Instant } from '../../cluster/time.ts'
 import type { Budget, Clock } from '../../ports/clock.ts'
-import { type DcsTiming, DONE, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
+import { type DcsTiming, DONE, type ElectionBasis, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Session } from '../../raft/client/session.ts'
 import type { Branch, Change, Condition } from '../../raft/kv/command.ts'
 
 export interface LockDeps {
-  readonly key: string
-  /** The key `sync`. */
-  readonly syncKey: string
+  /** Full keys. */
+  readonly keys: { readonly leader: string; readonly sync: string; readonly failsafe: string }
   /** Of this member. */
   readonly name: string
   /** On which the lock and the member key live; of this process alone. */
@@ -43,15 +42,17 @@ export class Lock {
     if (this.#renewedAt === null || sentAt > this.#renewedAt) this.#renewedAt = sentAt
   }
 
-  acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
-    const { key, syncKey } = this.#deps
-    const unchanged = sync === undefined ? [] : [conditionOn(syncKey, sync)]
-    const conditions: Condition[] = [{ kind: 'absent', key }, ...unchanged]
+  acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
+    const { keys } = this.#deps
+    const conditions: Condition[] = [{ kind: 'absent', key: keys.leader }]
+    if (basis.sync !== undefined) conditions.push(conditionOn(keys.sync, basis.sync))
+    if (basis.failsafe !== undefined) conditions.push(conditionOn(keys.failsafe, basis.failsafe))
     return this.#write([{ conditions, changes: [this.renewal(), this.#put()] }], budget)
   }
 
   renew(budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { key, name, lease } = this.#deps
+    const { name, lease } = this.#deps
+    const key = this.#deps.keys.leader
     const keep: Branch = {
       conditions: [{ kind: 'value', key, value: name }],
       changes: [this.renewal(), { kind: 'bind', key, lease }],
@@ -65,7 +66,8 @@ export class Lock {
   }
 
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { key, name, session } = this.#deps
+    const { name, session } = this.#deps
+    const key = this.#deps.keys.leader
     const branch: Branch = { conditions: [{ kind: 'value', key, value: name }], changes: [{ kind: 'delete', key }] }
     const outcome = await session.transact({ branches: [branch] }, budget)
     if (outcome.kind === 'unknown') return outcome
@@ -73,8 +75,8 @@ export class Lock {
   }
 
   #put(): Change {
-    const { key, name, lease } = this.#deps
-    return { kind: 'put', key, value: name, lease }
+    const { keys, name, lease } = this.#deps
+    return { kind: 'put', key: keys.leader, value: name, lease }
   }
 
   async #write(branches: readonly Branch[], budget: Budget): Promise<StoreOutcome<Lease>> {

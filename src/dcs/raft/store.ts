@@ -11,6 +11,7 @@ import type { Budget } from '../../ports/clock.ts'
 import {
   type DcsTiming,
   DONE,
+  type ElectionBasis,
   type Lease,
   type StoreEvent,
   type StoreOutcome,
@@ -62,8 +63,8 @@ export class RaftStore implements Store {
     if (mode === 'client' || !local) return started
     const { clock, random } = this.#deps
     const lease = `${name}/${Math.floor(random.next() * 2 ** 48).toString(16)}`
-    const [key, syncKey] = [this.#key(KEYS.leader), this.#key(KEYS.sync)]
-    this.#lock = new Lock({ key, syncKey, name, lease, session, clock, timing: () => this.#timing })
+    const keys = { leader: this.#key(KEYS.leader), sync: this.#key(KEYS.sync), failsafe: this.#key(KEYS.failsafe) }
+    this.#lock = new Lock({ keys, name, lease, session, clock, timing: () => this.#timing })
     this.#unsubscribe = [
       local.onChange((changes) => this.#onChange(changes)),
       local.onReturn(() => this.#notify(['connection'])),
@@ -103,8 +104,8 @@ export class RaftStore implements Store {
     return { kind: 'done', value: new Map(views) }
   }
 
-  async acquire(budget: Budget, sync?: Version | null): Promise<StoreOutcome<Lease>> {
-    return this.#lock?.acquire(budget, sync) ?? NO_LOCK
+  async acquire(budget: Budget, basis?: ElectionBasis): Promise<StoreOutcome<Lease>> {
+    return this.#lock?.acquire(budget, basis) ?? NO_LOCK
   }
 
   async renew(_view: ClusterView, budget: Budget, mayCreate?: boolean): Promise<StoreOutcome<Lease>> {
@@ -232,7 +233,7 @@ export class RaftStore implements Store {
   }
 
   #unchanged(key: string, seen: Version | null): Condition[] {
-    return seen === null ? [] : [{ kind: 'version', key: this.#key(key), version: Number(seen) }]
+    return seen === null ? [] : [conditionOn(this.#key(key), seen)]
   }
 
   #put(
