@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { clusterTimeline, parseHistory, printHistory } from './history.ts'
+import { clusterTimeline, parseHistory, printHistory, sharedWalEnd } from './history.ts'
+import { lsn } from './lsn.ts'
 import { version } from './stored.ts'
+import { timeline } from './timeline.ts'
 
 const stored = (text: string) => parseHistory({ text, version: version('1'), session: null })
 
@@ -16,6 +18,23 @@ test('ha 1.3 the timeline of a cluster is one after the last of its history; 1 f
   ]
   for (const [text, timeline] of cases)
     assert.equal(clusterTimeline(text === null ? null : stored(text)), timeline, String(text))
+})
+
+test('ha 6.3 WAL of a timeline that the cluster has left is shared up to where it was left', () => {
+  const history = stored('[[2,200,"why"],[4,400,"why"]]')
+  const cases: readonly (readonly [own: number, position: number, shared: number])[] = [
+    [5, 900, 900],
+    [6, 900, 900],
+    [4, 900, 400],
+    [4, 300, 300],
+    [3, 900, 200],
+    [2, 900, 200],
+    [1, 900, 200],
+  ]
+  for (const [own, position, shared] of cases)
+    assert.equal(sharedWalEnd(history, timeline(own), lsn(position)), shared, `timeline ${own} at ${position}`)
+  assert.equal(sharedWalEnd(null, timeline(1), lsn(900)), 900)
+  assert.equal(sharedWalEnd(stored('[]'), timeline(1), lsn(900)), 900)
 })
 
 test('ha 18.1 records of three, four and five fields are kept as they are, what is none is passed over', () => {

@@ -55,3 +55,14 @@ export function clusterTimeline(history: History | null): Timeline {
   const last = history.records.at(-1)
   return timeline(last ? last.timeline + 1 : 1)
 }
+
+/**
+ * Up to where the WAL of a server on `own` that ends at `position` can be that of the cluster: not beyond the end of a
+ * timeline that the cluster has left. One that the history does not name began on one before it.
+ */
+export function sharedWalEnd(history: History | null, own: Timeline, position: Lsn): Lsn {
+  const records = history?.records ?? []
+  if (own === UNKNOWN_TIMELINE || own >= clusterTimeline(history)) return position
+  const end = (records.findLast((record) => record.timeline <= own) ?? records[0])?.lsn
+  return end !== undefined && end < position ? end : position
+}

@@ -261,6 +261,11 @@ test('12.3 whether anybody could take over: reachable, willing, not far behind',
   assert.ok(unguarded.said('Member b is not watchdog capable'))
   const behind = await crash((s) => s.peer('b', { lsn: lsn(1000) }))
   assert.ok(behind.said('Member b exceeds maximum replication lag'))
+  const left = await crash((s) => {
+    s.keys.set('history', '[[1,1000,"no recovery target specified"]]')
+    s.peer('b', { lsn: lsn(4_900_000), timeline: timeline(1) })
+  })
+  assert.ok(left.said('Member b exceeds maximum replication lag'), 'on a timeline that the cluster has left')
   const fit = await crash((s) => s.peer('b', { lsn: lsn(4_900_000) }))
   assert.ok(fit.said('Primary crashed. Failing over.'))
   const alone = await crash((s) => {

@@ -1,11 +1,11 @@
 import { actionName, type FailoverRequest, pending, printFailoverRequest } from '../cluster/failover-request.ts'
-import { ZERO_LSN } from '../cluster/lsn.ts'
 import { syncMode } from '../cluster/settings.ts'
 import { isSyncMember, isVoter } from '../cluster/sync-state.ts'
 import { isNofailover } from '../cluster/tags.ts'
 import { memberNamed } from '../cluster/view.ts'
-import { isPrimary, ownLsn } from './facts.ts'
+import { isPrimary } from './facts.ts'
 import type { RacePeer, RaceRules } from './healthiest.ts'
+import { ownLagBytes } from './lag.ts'
 import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { plannedTime } from './schedule.ts'
 import { addressOf, isFailoverPossible } from './successors.ts'
@@ -69,7 +69,7 @@ export async function requestDecides(c: Cycle, race: Race): Promise<'yes' | 'no'
  */
 async function asCandidate(c: Cycle, request: FailoverRequest, race: Race): Promise<'yes' | 'continue'> {
   if (c.settings.paused || request.leader === null) return 'yes'
-  const behind = c.settings.standbyCluster ? 0 : c.view.status.lastLsn - ((await ownLsn(c)) ?? ZERO_LSN)
+  const behind = await ownLagBytes(c)
   if (behind > c.settings.maximumLagOnFailover) {
     // It was near enough when the leader began to stop, and did not get the rest: the stopped leader has it.
     c.world.log.warning(`switchover: I am ${behind} bytes behind what the leader has left, anybody may take over now`)

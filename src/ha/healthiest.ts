@@ -12,6 +12,7 @@ import { type Ballot, countVotes, isElectable, standing } from './election.ts'
 import { isPrimary, observation, ownLsn } from './facts.ts'
 import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
+import { ownLagBytes } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
@@ -162,9 +163,9 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   const { log } = world
   const own = await ownLsn(c)
   if (own === null) return standBackBecause(c, 'PostgreSQL does not say how far it is')
-  if (rules.checkLag && view.status.lastLsn - own > settings.maximumLagOnFailover) {
+  const bytes = rules.checkLag ? await ownLagBytes(c) : 0
+  if (bytes > settings.maximumLagOnFailover) {
     log.info('My wal position exceeds maximum replication lag')
-    const bytes = view.status.lastLsn - own
     return standBackBecause(c, `it is ${bytes} bytes behind: more than maximum_lag_on_failover`)
   }
   if (!settings.standbyCluster && settings.checkTimeline && !(await isTimelineCurrent(c))) return false

@@ -60,6 +60,27 @@ test('6.3 check_timeline: who is on an older timeline than the cluster, or does 
   assert.equal((await level.cycle()).rule, 'promote-by-acquiring')
 })
 
+test('6.3 maximum_lag_on_failover: WAL beyond the end of a timeline that the cluster has left does not count', async () => {
+  const scene = (ended: number): Scene => {
+    const s = new Scene().config({ maximum_lag_on_failover: 100 }).leader(null)
+    s.keys.set('history', `[[1,${ended},"no recovery target specified"]]`)
+    s.keys.set('status', printJson({ optime: 1050 }))
+    return s
+  }
+  const near = scene(950)
+  assert.equal((await near.cycle()).rule, 'promote-by-acquiring')
+  const far = scene(900)
+  assert.equal((await far.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(far.said('INFO My wal position exceeds maximum replication lag'))
+})
+
+test('6.3 in a standby cluster nobody is too far behind: the remote primary has everything', async () => {
+  const s = new Scene().config({ standby_cluster: { host: 'far' }, maximum_lag_on_failover: 0 }).leader(null)
+  s.keys.set('history', '[[1,900,"no recovery target specified"]]')
+  s.keys.set('status', printJson({ optime: 5_000_000 }))
+  assert.equal((await s.cycle()).rule, 'standby-leader-by-acquiring')
+})
+
 test('6.5 and 2.2 a member that may not take over waits for a leader, but not so long that its next cycle is late', async () => {
   for (const [loopWait, waits] of [
     [1, 500],

@@ -5,6 +5,7 @@ import { type Member, mayBePromoted } from '../cluster/member.ts'
 import { syncMode } from '../cluster/settings.ts'
 import { isVoter } from '../cluster/sync-state.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
+import { lagBytes } from './lag.ts'
 import { askPeers, limitation, verdictOf } from './peer-limits.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { titleCase } from './text.ts'
@@ -66,7 +67,9 @@ function qualifies(c: Cycle, peer: PeerStatus, requiredLsn: Lsn | null): boolean
     return false
   }
   const tooFarBehind =
-    requiredLsn !== null ? peer.lsn < requiredLsn : c.view.status.lastLsn - peer.lsn > c.settings.maximumLagOnFailover
+    requiredLsn !== null
+      ? peer.lsn < requiredLsn
+      : lagBytes(c, peer.lsn, peer.timeline) > c.settings.maximumLagOnFailover
   if (tooFarBehind) {
     log.info(`Member ${peer.name} exceeds maximum replication lag`)
     const needed = requiredLsn ?? c.view.status.lastLsn
