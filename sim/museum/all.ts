@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import * as failsafe from './failsafe.ts'
 import * as idle from './idle-primaries.ts'
 import * as leases from './leases.ts'
 import * as replication from './replication.ts'
@@ -9,5 +10,6 @@ export const MUSEUM: readonly Scenario[] = [
   ...Object.values(leases),
   ...Object.values(store),
   ...Object.values(replication),
+  ...Object.values(failsafe),
   ...Object.values(idle),
 ]

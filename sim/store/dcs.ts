@@ -104,7 +104,7 @@ export class SimDcs implements Dcs {
   async writeStatus(status: Status, budget: Budget): Promise<StoreOutcome> {
     const text = printJson(printStatus(status))
     if (text === this.#lastStatus) return DONE_NOTHING
-    const outcome = await this.#set(KEYS.status, text, budget)
+    const outcome = await this.#setAsHolder(KEYS.status, text, budget)
     if (outcome.kind === 'done') this.#lastStatus = text
     return outcome
   }
@@ -115,10 +115,7 @@ export class SimDcs implements Dcs {
 
   writeFailsafe(members: Readonly<Record<string, string>>, budget: Budget): Promise<StoreOutcome> {
     const text = printJson(members)
-    return this.#ask(budget, (tree) => {
-      if (tree.keys.get(KEYS.failsafe)?.text !== text) this.#put(tree, KEYS.failsafe, text, false)
-      return DONE_NOTHING
-    })
+    return this.#setAsHolder(KEYS.failsafe, text, budget)
   }
 
   writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
@@ -204,6 +201,15 @@ export class SimDcs implements Dcs {
   #set(key: string, text: string, budget: Budget): Promise<StoreOutcome> {
     return this.#ask(budget, (tree) => {
       this.#put(tree, key, text, false)
+      return DONE_NOTHING
+    })
+  }
+
+  #setAsHolder(key: string, text: string, budget: Budget): Promise<StoreOutcome> {
+    return this.#ask(budget, (tree) => {
+      const { ignoresHolder } = this.#store.style
+      if (!ignoresHolder && tree.keys.get(KEYS.leader)?.text !== this.#name) return refused('the lock is not ours')
+      if (tree.keys.get(key)?.text !== text) this.#put(tree, key, text, false)
       return DONE_NOTHING
     })
   }

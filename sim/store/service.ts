@@ -27,6 +27,8 @@ export interface StoreStyle {
   readonly tellsAll: boolean
   /** How long after a change members hear of it. */
   readonly watchDelayMs: number
+  /** Keys of the leader are written whoever has the lock: what it would be like if the store did not look. */
+  readonly ignoresHolder?: boolean
   /** How long it takes for every answer, with nothing wrong. */
   readonly usualDelayMs?: number
 }

@@ -72,6 +72,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ['1.3 acquire creates the lock; somebody else is refused', acquireOnce],
   ['1.3 acquire is refused where the sync key is not the one that decided the election', acquireByOldSync],
   ['1.3 acquire is refused where the failsafe record is not the one that decided the election', acquireByOldRecord],
+  ['1.3 status and the failsafe record are written only by who has the lock', onlyTheHolder],
   ['1.3 of two members that race exactly one acquires', race],
   ['1.3 a member that holds the lock is refused by acquire or keeps it, and never loses it so', acquireTwice],
   ['1.3 renew keeps the lock under the same version or a newer one; sentAt is never after the call', renewKeeps],
@@ -144,16 +145,35 @@ async function acquireByOldSync(w: World): Promise<void> {
 
 async function acquireByOldRecord(w: World): Promise<void> {
   const [a, b] = [await w.member('a'), await w.member('b')]
+  value(await b.acquire(w.budget()))
   value(await b.writeFailsafe({ a: 'http://a', b: 'http://b' }, w.budget()))
+  value(await b.release(w.budget()))
   assert.equal((await a.acquire(w.budget(), { failsafe: null })).kind, 'refused', 'there was none')
   await eventually(w, a, 'a sees the record', ({ failsafe }) => failsafe !== null)
   const first = (await viewOf(a, w.budget())).failsafe?.version ?? null
+  value(await b.acquire(w.budget()))
   value(await b.writeFailsafe({ b: 'http://b' }, w.budget()))
+  value(await b.release(w.budget()))
   assert.equal((await a.acquire(w.budget(), { failsafe: first })).kind, 'refused', 'it is another one')
   await eventually(w, a, 'a sees the other record', ({ failsafe }) => failsafe?.version !== first)
   const { failsafe, leader } = await viewOf(a, w.budget())
   assert.equal(leader, null)
   value(await a.acquire(w.budget(), { failsafe: failsafe?.version ?? null }))
+}
+
+async function onlyTheHolder(w: World): Promise<void> {
+  const [a, b] = [await w.member('a'), await w.member('b')]
+  const status = (position: number) => ({ lastLsn: lsn(position), slots: null, retainSlots: [] })
+  assert.equal((await a.writeStatus(status(1), w.budget())).kind, 'refused', 'nobody has the lock')
+  value(await a.acquire(w.budget()))
+  value(await a.writeStatus(status(2), w.budget()))
+  value(await a.writeFailsafe({ a: 'http://a' }, w.budget()))
+  assert.equal((await b.writeStatus(status(3), w.budget())).kind, 'refused', 'somebody else has it')
+  assert.equal((await b.writeFailsafe({ b: 'http://b' }, w.budget())).kind, 'refused', 'somebody else has it')
+  await eventually(w, b, 'b sees the record', ({ failsafe }) => failsafe !== null)
+  const view = await viewOf(b, w.budget())
+  assert.equal(view.status.lastLsn, 2)
+  assert.deepEqual(view.failsafe?.document, { a: 'http://a' })
 }
 
 async function race(w: World): Promise<void> {
@@ -271,6 +291,7 @@ async function touchKeeps(w: World): Promise<void> {
 
 async function readYourWrites(w: World): Promise<void> {
   const a = await w.member('a')
+  value(await a.acquire(w.budget()))
   for (let i = 1; i <= 5; i += 1) {
     value(await a.touchMember({ state: 'running', xlog_location: i }, w.budget()))
     value(await a.writeFailover({ leader: 'a', candidate: `c${i}`, scheduledAt: null }, null, w.budget()))
@@ -355,6 +376,7 @@ async function documents(w: World): Promise<void> {
     at: '2026-11-21T02:00:00.123456+01:00',
     leader: 'pg2',
   }
+  value(await a.acquire(w.budget()))
   value(
     await a.writeStatus({ lastLsn: lsn(67393608), slots: { pg_2: lsn(1) }, retainSlots: ['pg_1', 'pg_2'] }, w.budget()),
   )

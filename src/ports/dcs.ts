@@ -70,10 +70,14 @@ export interface Dcs {
 
   /** Publishes this member's key on our lease; does nothing when the store is known to hold the same. */
   touchMember(data: JsonObject, budget: Budget): Promise<StoreOutcome>
-  /** Writes `status` unless the last known content is the same. */
+  /**
+   * Writes `status` unless the last known content is the same. `refused`: the leader key does not name us; what somebody
+   * who was leader once has still on its way must not overwrite the word of another.
+   */
   writeStatus(status: Status, budget: Budget): Promise<StoreOutcome>
   /** The key of members older than 2.1: decimal position. */
   writeLegacyOptime(lsn: Lsn, budget: Budget): Promise<StoreOutcome>
+  /** As `writeStatus`. */
   writeFailsafe(members: Readonly<Record<string, string>>, budget: Budget): Promise<StoreOutcome>
   writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome>
   /** Writes the request; all fields `null` blanks the key (`{}`). */

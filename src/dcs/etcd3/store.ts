@@ -22,7 +22,7 @@ import { sameContent } from '../same-content.ts'
 import { START_PAUSE_MS, type StartOutcome, type Store, TELL_WAITING_MS } from '../store.ts'
 import { viewOf } from './cache.ts'
 import { isLeaseNotFound } from './errors.ts'
-import { type Condition, conditionOn, rangeOfPrefix } from './kv.ts'
+import { type Condition, compare, conditionOn, put, rangeOfPrefix, transaction } from './kv.ts'
 import { type OptionsOutcome } from './options.ts'
 import type { Parts } from './parts.ts'
 import { type KeyValue, readKeyValues } from './wire.ts'
@@ -161,7 +161,7 @@ export class Etcd3Store implements Store {
   }
 
   writeStatus(status: Status, budget: Budget): Promise<StoreOutcome> {
-    return this.#setIfNew(KEYS.status, printStatus(status), budget)
+    return this.#setAsHolder(KEYS.status, printStatus(status), budget)
   }
 
   writeLegacyOptime(lsn: Lsn, budget: Budget): Promise<StoreOutcome> {
@@ -169,7 +169,7 @@ export class Etcd3Store implements Store {
   }
 
   writeFailsafe(members: Readonly<Record<string, string>>, budget: Budget): Promise<StoreOutcome> {
-    return this.#setIfNew(KEYS.failsafe, members, budget)
+    return this.#setAsHolder(KEYS.failsafe, members, budget)
   }
 
   async writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
@@ -275,9 +275,25 @@ export class Etcd3Store implements Store {
   }
 
   async #setIfNew(key: string, document: Json, budget: Budget): Promise<StoreOutcome> {
+    return this.#isKnown(key, document) ? DONE : asOutcome(await this.#put(key, document, budget))
+  }
+
+  async #setAsHolder(relative: string, document: Json, budget: Budget): Promise<StoreOutcome> {
+    if (this.#isKnown(relative, document)) return DONE
+    const { name, writes } = this.#parts
+    const key = this.#key(relative)
+    const wanted = { value: printJson(document), lease: null }
+    const isHolder = compare(this.#key(KEYS.leader), { kind: 'value', value: name })
+    const request = transaction(key, [], { request_put: put(key, wanted.value, null) }, [isHolder])
+    const outcome = await writes.transact(key, request, wanted, budget, 'once')
+    return outcome.kind === 'not-applied'
+      ? { kind: 'refused', reason: 'the leader key is not ours' }
+      : asOutcome(outcome)
+  }
+
+  #isKnown(key: string, document: Json): boolean {
     const mirror = this.#parts.member?.mirror
     const known = mirror?.ready ? mirror.cache.get(this.#key(key)) : null
-    if (known && sameContent(parseJson(known.value), document)) return DONE
-    return asOutcome(await this.#put(key, document, budget))
+    return known ? sameContent(parseJson(known.value), document) : false
   }
 }

@@ -141,7 +141,7 @@ export class RaftStore implements Store {
   }
 
   writeStatus(status: Status, budget: Budget): Promise<StoreOutcome> {
-    return this.#setIfNew(KEYS.status, printStatus(status), budget)
+    return this.#setIfNew(KEYS.status, printStatus(status), budget, [this.#isHolder()])
   }
 
   writeLegacyOptime(lsn: Lsn, budget: Budget): Promise<StoreOutcome> {
@@ -149,7 +149,7 @@ export class RaftStore implements Store {
   }
 
   writeFailsafe(members: Readonly<Record<string, string>>, budget: Budget): Promise<StoreOutcome> {
-    return this.#setIfNew(KEYS.failsafe, members, budget)
+    return this.#setIfNew(KEYS.failsafe, members, budget, [this.#isHolder()])
   }
 
   async writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
@@ -245,10 +245,19 @@ export class RaftStore implements Store {
     return this.#change([{ conditions, changes: [{ kind: 'put', key: this.#key(key), value, lease: null }] }], budget)
   }
 
-  async #setIfNew(key: string, document: Json, budget: Budget): Promise<StoreOutcome> {
+  async #setIfNew(
+    key: string,
+    document: Json,
+    budget: Budget,
+    conditions: readonly Condition[] = [],
+  ): Promise<StoreOutcome> {
     const known = this.#backend.local?.get(this.#key(key)) ?? null
     if (known && sameContent(parseJson(known.value), document)) return DONE
-    return simple(await this.#put(key, [], printJson(document), budget))
+    return simple(await this.#put(key, conditions, printJson(document), budget))
+  }
+
+  #isHolder(): Condition {
+    return { kind: 'value', key: this.#key(KEYS.leader), value: this.#identity.name }
   }
 
   async #change(branches: readonly Branch[], budget: Budget): Promise<StoreOutcome<Version | null>> {
