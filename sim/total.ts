@@ -10,12 +10,14 @@ export class Total {
   #simulatedMs = 0
   #timelines = 0
   #rows = 0
+  #orders = 0
 
   add(result: RunResult): void {
     this.#seeds++
     this.#simulatedMs += result.simulatedMs
     this.#timelines += result.promotions
     this.#rows += result.rows
+    this.#orders += result.orders
     for (const { kind } of result.faults) count(this.#faults, kind)
     for (const trait of result.traits) count(this.#traits, trait)
     this.#coverage.add(result.coverage)
@@ -28,7 +30,8 @@ export class Total {
       `\n${this.#seeds} seeds, ${hours} simulated hours in ${(cpuMs / 1000).toFixed(1)} s of processor time ` +
       `(${Math.round(this.#simulatedMs / cpuMs)} times faster), ${faults} faults, ${this.#timelines} timelines, ` +
       `${this.#rows} rows acknowledged`
-    return [headline, ...table(this.#faults)].join('\n')
+    const orders = `  an operator had to say which copy of the data counts: ${this.#orders} times`
+    return [headline, orders, ...table(this.#faults)].join('\n')
   }
 
   coverageTables(): string {

@@ -1,7 +1,14 @@
 import type { Scheduler } from '../engine/scheduler.ts'
 
 /** What an operator may bring about by his own hand, and no program can prevent. */
-export type Exempted = 'two writers' | 'lost rows' | 'timeline twice' | 'mixed histories' | 'two clusters'
+export type Exempted =
+  | 'two writers'
+  | 'lost rows'
+  | 'timeline twice'
+  | 'mixed histories'
+  | 'two clusters'
+  /** That the cluster becomes whole without an operator who says which copy of the data counts. */
+  | 'healing alone'
 
 /** Invariants that do not hold for a while: a paused cluster, a store that was wiped under a partition. */
 export class Exemptions {

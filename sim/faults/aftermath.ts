@@ -1,7 +1,9 @@
+import { printFailoverRequest } from '../../src/cluster/failover-request.ts'
 import { printJson } from '../../src/cluster/json.ts'
 import { isSystemIdentifier, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { REMOTE } from '../world/remote.ts'
 import type { World } from '../world/world.ts'
+import { primaryOf } from './fault.ts'
 import { endPause } from './operator.ts'
 
 /**
@@ -12,6 +14,28 @@ export function putRight(world: World): void {
   endPause(world)
   endStandbyConfusion(world)
   removeForeignData(world)
+}
+
+/**
+ * The members stand back, because what the store says of the last leader (it was put back from a backup, or wiped) or whose
+ * copy is left (a disk was lost) does not show that anybody has everything. Who is on call orders a failover to the best
+ * copy, also where its tags forbid it otherwise.
+ * @returns whether there was something to order
+ */
+export function orderFailover(world: World): boolean {
+  const copies = [...world.hosts.values()].flatMap((host) =>
+    host.server.files && !host.server.files.damaged ? [{ host, at: host.server.files.position }] : [],
+  )
+  const [best] = copies.sort((a, b) => b.at.branch.timeline - a.at.branch.timeline || b.at.lsn - a.at.lsn)
+  if (!best || world.remote || primaryOf(world)) return false
+  const { host } = best
+  world.trace.add(host.name, '!!! an operator orders a failover to it')
+  world.handsIn(['lost rows'])
+  const { nofailover: _, failover_priority: __, ...tags } = host.tags
+  host.tags = tags
+  const request = { leader: null, candidate: host.name, scheduledAt: null }
+  world.store.tree.put(KEYS.failover, printJson(printFailoverRequest(request)), null, null)
+  return true
 }
 
 /** An old copy of the store has brought back `standby_cluster`, or taken it away: whoever changed it does so again. */

@@ -13,7 +13,7 @@ export const dataLost: Fault = (scene) => {
   if (server.unmounted || !primary) return undefined
   if (primary.server === server && !everybodyCanFollow(world, server)) return undefined
   world.trace.add(name, '!!! its data are lost')
-  world.handsIn(['lost rows'])
+  world.handsIn(['lost rows', 'healing alone'])
   server.kill()
   server.files = null
   return undefined

@@ -146,11 +146,15 @@ export const systemIdentifierOverwritten: Fault = ({ world }) => {
   }
 }
 
-/** The site that was copied is lost; an operator makes the copy a cluster of its own. */
+/**
+ * The site that was copied is lost; an operator makes the copy a cluster of its own. Not while every copy is just being
+ * rewound from there: then everything is lost, and only a backup is left.
+ */
 export const standbyClusterPromoted: Fault = ({ world }) => {
   const { remote } = world
   const { config } = viewFromKeys(world.store.tree.keys)
   if (!remote || !config?.valid) return undefined
+  if (![...world.hosts.values()].some(({ server }) => server.postmaster?.phase === 'ready')) return undefined
   world.trace.add('store', '!!! the remote primary is lost, the standby cluster becomes a cluster of its own')
   world.handsIn(['lost rows'])
   remote.kill()

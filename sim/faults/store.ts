@@ -37,7 +37,7 @@ export const leaderKeyDeleted: Fault = ({ world }) => {
 
 export const storeWiped: Fault = ({ world }) => {
   world.trace.add('store', '!!! wiped')
-  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters'])
+  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters', 'healing alone'])
   world.store.tree.wipe()
   return undefined
 }
@@ -46,7 +46,7 @@ export const storeWiped: Fault = ({ world }) => {
 export const storeRestored: Fault = ({ world }) => {
   const backup: Keys = world.store.tree.past(60_000, 0)
   world.trace.add('store', '!!! restored from a backup')
-  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters'])
+  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters', 'healing alone'])
   const { tree } = world.store
   const identifier = tree.keys.get(KEYS.initialize)
   tree.restore(backup)

@@ -16,7 +16,7 @@ export class Host {
   readonly clock: HostClock
   readonly server: PgServer
   readonly guard: LeaseGuard
-  readonly tags: Tags
+  tags: Tags
   isUp = true
   agent: Agent | null = null
   /** The last dynamic configuration that an agent here knew: it is kept in a file. */
