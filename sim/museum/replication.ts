@@ -168,6 +168,41 @@ export const candidateMissedCommits: Scenario = {
   },
 }
 
+export const leaderOfYesterday: Scenario = {
+  name: 'quorum: the old leader is back before its successor has written the sync key, and the successor is lost',
+  config: { synchronous_mode: 'quorum' },
+  guard: {
+    name: 'the sync key names the new leader before it is promoted',
+    out: {
+      filters: {
+        // Nobody takes the key over from another.
+        dcs: (dcs, { name }) =>
+          overriding(dcs, {
+            writeSync: async (state, version, budget) => {
+              const seen = await dcs.load(budget)
+              const owner = seen.kind === 'done' ? seen.value.sync.leader : null
+              return owner === null || owner === name
+                ? dcs.writeSync(state, version, budget)
+                : { kind: 'done', value: version }
+            },
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader, standbys } = stage
+    await stage.until('everybody votes', () => syncVoters(stage).length === 2)
+    crashHost(world, leader)
+    await stage.until('there is a successor', () => stage.primary !== null)
+    await stage.run(1000)
+    for (const host of standbys) crashHost(world, host)
+    bootHost(world, leader)
+    await stage.run(60_000)
+    for (const host of standbys) bootHost(world, host)
+    await stage.settled()
+  },
+}
+
 function syncVoters(stage: Stage): readonly string[] {
   return viewFromKeys(stage.world.store.tree.keys).sync.voters
 }

@@ -198,13 +198,13 @@ const PROMOTIONS: readonly (readonly [
     '17.3, postgres 8.6 a voter waits for as many as could elect somebody else',
     { synchronous_mode: 'quorum' },
     ['b', 'a,c,d', 2],
-    ['names ANY 1 (b,c,d)'],
+    ['sync a:b,c,d:2', 'names ANY 1 (b,c,d)'],
   ],
   [
     '17.3, postgres 8.6 an outsider waits for one more',
     { synchronous_mode: 'quorum' },
     ['b', 'c,d', 1],
-    ['names ANY 2 (b,c,d)'],
+    ['sync a:b,c,d:1', 'names ANY 2 (b,c,d)'],
   ],
 ]
 for (const [title, settings, [leader, standbys, quorum], calls] of PROMOTIONS)
@@ -220,10 +220,12 @@ for (const [title, settings, [leader, standbys, quorum], calls] of PROMOTIONS)
   })
 
 test('16.5 and 7.3 a promotion waits where somebody else has just written the key', async () => {
-  const s = new Scene().config({ synchronous_mode: true }).leader('a')
-  s.ha.memory.lease.taken = true
-  s.keys.set('sync', printJson({ leader: 'b', sync_standby: 'a', quorum: 0 }))
-  Object.assign(s.ha.world.dcs, { writeSync: async () => ({ kind: 'refused', reason: 'version' }) })
-  assert.equal((await s.cycle()).rule, 'promotion-postponed-sync')
-  assert.ok(!s.did('promote'))
+  for (const mode of [true, 'quorum']) {
+    const s = new Scene().config({ synchronous_mode: mode }).leader('a')
+    s.ha.memory.lease.taken = true
+    s.keys.set('sync', printJson({ leader: 'b', sync_standby: 'a', quorum: 0 }))
+    Object.assign(s.ha.world.dcs, { writeSync: async () => ({ kind: 'refused', reason: 'version' }) })
+    assert.equal((await s.cycle()).rule, 'promotion-postponed-sync')
+    assert.ok(!s.did('promote'))
+  }
 })

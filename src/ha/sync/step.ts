@@ -29,20 +29,25 @@ export async function prepareSyncForPromotion(c: Cycle): Promise<'ready' | 'refu
     case 'on':
       return preparePriority(c)
     case 'quorum':
-      await prepareQuorum(c)
-      return 'ready'
+      return prepareQuorum(c)
   }
 }
 
-/** The new primary's first commit waits for as many of the others as could otherwise elect somebody else. */
-async function prepareQuorum(c: Cycle): Promise<void> {
+/**
+ * The new primary's first commit waits for as many of the others as could otherwise elect somebody else. The key is its own
+ * before that: whom it names needs no votes, and the leader of yesterday may be back before the new one has written it.
+ */
+async function prepareQuorum(c: Cycle): Promise<'ready' | 'refused'> {
   const sync = knownSync(c)
   const everybody = sync.leader === null ? new NameSet() : votersOf(sync).with([sync.leader])
   const quorum = isQuorumActive(c) ? sync.quorum : 0
   const others = everybody.without([c.world.name])
+  const isOurs = sync.leader === null || sync.leader === c.world.name
+  if (!isOurs && (await writeSync(c, c.world.name, others, quorum)) !== 'done') return 'refused'
   const outsider = others.size === everybody.size ? 1 : 0
   const count = Math.max(everybody.size - quorum - 1 + outsider, minimumSync(c.settings))
   await announce(c, 'quorum', others, Math.min(count, Math.max(others.size, minimumSync(c.settings))))
+  return 'ready'
 }
 
 async function preparePriority(c: Cycle): Promise<'ready' | 'refused'> {
