@@ -2,7 +2,7 @@ import type { Coverage } from './checks/coverage.ts'
 import { illness } from './checks/health.ts'
 import type { Violation } from './checks/violations.ts'
 import { Rng } from './engine/random.ts'
-import { orderFailover, putRight } from './faults/aftermath.ts'
+import { putRight, sayWhichCopyCounts } from './faults/aftermath.ts'
 import { CATALOGUE } from './faults/catalogue.ts'
 import type { PlannedFault } from './faults/fault.ts'
 import { planFaults, swarm, traitsOf } from './faults/swarm.ts'
@@ -111,7 +111,7 @@ async function mustHeal(world: World, boundMs: number): Promise<number> {
   world.trace.add('world', '--- all faults are over')
   const isWhole = (): Promise<boolean> => world.until(() => illness(world) === null, boundMs, 250)
   let whole = await isWhole()
-  const orders = !whole && world.exemptions.allows('healing alone') && orderFailover(world) ? 1 : 0
+  const orders = !whole && world.exemptions.allows('healing alone') && sayWhichCopyCounts(world) ? 1 : 0
   if (orders > 0) whole = await isWhole()
   if (whole) world.wholeAgain()
   else if (world.violations.found.length === 0)

@@ -1,10 +1,9 @@
-import { printFailoverRequest } from '../../src/cluster/failover-request.ts'
 import { printJson } from '../../src/cluster/json.ts'
 import { isSystemIdentifier, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { REMOTE } from '../world/remote.ts'
 import type { World } from '../world/world.ts'
 import { primaryOf } from './fault.ts'
-import { endPause } from './operator.ts'
+import { endPause, orderFailover } from './operator.ts'
 
 /**
  * What an operator finds when the faults are over, and no program can decide for him: a pause that is left, a cluster that
@@ -22,19 +21,16 @@ export function putRight(world: World): void {
  * copy, also where its tags forbid it otherwise.
  * @returns whether there was something to order
  */
-export function orderFailover(world: World): boolean {
+export function sayWhichCopyCounts(world: World): boolean {
   const copies = [...world.hosts.values()].flatMap((host) =>
     host.server.files && !host.server.files.damaged ? [{ host, at: host.server.files.position }] : [],
   )
   const [best] = copies.sort((a, b) => b.at.branch.timeline - a.at.branch.timeline || b.at.lsn - a.at.lsn)
   if (!best || world.remote || primaryOf(world)) return false
   const { host } = best
-  world.trace.add(host.name, '!!! an operator orders a failover to it')
-  world.handsIn(['lost rows'])
   const { nofailover: _, failover_priority: __, ...tags } = host.tags
   host.tags = tags
-  const request = { leader: null, candidate: host.name, scheduledAt: null }
-  world.store.tree.put(KEYS.failover, printJson(printFailoverRequest(request)), null, null)
+  orderFailover(world, host)
   return true
 }
 

@@ -36,13 +36,17 @@ export const switchover: Fault = ({ world, rng }) => {
 /** Only in asynchronous mode: elsewhere it is an order to lose what the candidate does not have. */
 export const manualFailover: Fault = ({ world, rng }) => {
   if (world.isSynchronous) return undefined
-  const to = rng.pick([...world.hosts.values()])
-  world.trace.add(to.name, '!!! manual failover to it')
+  orderFailover(world, rng.pick([...world.hosts.values()]))
+  return undefined
+}
+
+/** What the candidate does not have is lost, at the operator's risk. */
+export function orderFailover(world: World, to: Host): void {
+  world.trace.add(to.name, '!!! a failover to it is ordered')
   world.handsIn(['lost rows'])
   const request = { leader: null, candidate: to.name, scheduledAt: null }
   world.store.tree.put(KEYS.failover, printJson(printFailoverRequest(request)), null, null)
   primaryOf(world)?.agent?.wake()
-  return undefined
 }
 
 export const restart: Fault = (scene) => {

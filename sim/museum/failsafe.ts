@@ -1,5 +1,5 @@
 import { type ClusterView, failsafeMembers } from '../../src/cluster/view.ts'
-import { requestSwitchover } from '../faults/operator.ts'
+import { orderFailover, requestSwitchover } from '../faults/operator.ts'
 import { freezeHost, killAgent, release } from '../faults/processes.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario } from '../scenario.ts'
@@ -60,6 +60,45 @@ export const failsafeOutsider: Scenario = {
     await stage.run(30_000)
     back()
     parted()
+    await stage.settled()
+  },
+}
+
+export const failsafeOrdered: Scenario = {
+  name: 'failsafe: a failover is ordered to a member that was never asked, and the agent of the primary without a store is lost',
+  config: { failsafe_mode: true },
+  guard: {
+    name: 'even an order waits while there is a sign of a primary',
+    out: {
+      filters: {
+        peers: (peers) =>
+          overriding(peers, {
+            // No consents are told, and a primary is not seen.
+            statuses: async (members, budget) =>
+              (await peers.statuses(members, budget)).map((answer) => {
+                if (answer.kind === 'unreachable') return answer
+                const { failsafeActive: _, ...rest } = answer
+                return rest.inRecovery ? rest : { kind: 'unreachable', name: rest.name }
+              }),
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader, standbys } = stage
+    const [, outsider] = standbys
+    if (!outsider) return
+    killAgent(world, outsider, true)
+    await stage.run(40_000)
+    const back = world.network.cutBothWays(leader.name, STORE)
+    release(world, outsider)
+    await stage.run(30_000)
+    orderFailover(world, outsider)
+    await stage.run(10_000)
+    killAgent(world, leader, true)
+    await stage.run(30_000)
+    back()
+    release(world, leader)
     await stage.settled()
   },
 }

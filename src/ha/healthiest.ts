@@ -14,6 +14,7 @@ import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
 import { ownLagBytes } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
+import { signOfPrimary } from './living-primary.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
@@ -59,13 +60,9 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
       return standBackBecause(c, objection)
     }
     if ((await requestDecides(c, raceAgainst)) !== 'yes') return false
-    const alive = await livingPrimary(c)
-    if (alive === null) return true
-    log.warning(`Primary (${alive}) is still alive`)
-    return standBackBecause(
-      c,
-      `${alive} still is a primary, without the lock; stop it, or wait until it has the lock again`,
-    )
+    const others = everybodyKnown(c).flatMap(({ address }) => (address && address.name !== world.name ? [address] : []))
+    const sign = await signOfPrimary(c, others)
+    return sign === null || standBackBecause(c, sign)
   }
   if (!world.fence.isHealthy || hasJustFailedToFence(c)) {
     log.warning('Watchdog device is not usable')
@@ -117,13 +114,6 @@ async function mayKeepPrimary(c: Cycle): Promise<boolean> {
     return standBackBecause(c, `its timeline ${seen.timeline} is behind timeline ${known} of the cluster`)
   }
   return true
-}
-
-/** Not even an order makes a second primary, where the first one says that it is there. */
-async function livingPrimary(c: Cycle): Promise<string | null> {
-  const others = everybodyKnown(c).flatMap(({ address }) => (address && address.name !== c.world.name ? [address] : []))
-  const answers = await askPeers(c, others)
-  return answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)?.name ?? null
 }
 
 function everybody(c: Cycle): readonly RacePeer[] {

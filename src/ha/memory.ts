@@ -79,6 +79,8 @@ export interface RaceMemory {
   releasedAt: Instant | null
   /** The key was given back because the fence could not be activated. */
   fenceFailedAt: Instant | null
+  /** A member that answered, when a failover to us was ordered, that it still is a primary. */
+  primarySeen: { readonly name: string; readonly at: Instant } | null
 }
 
 export interface RecoveryMemory {
@@ -158,7 +160,7 @@ export function newMemory(
     lease: { until: LONG_AGO, taken: false },
     idleness: { since: null, flushedLsn: null },
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },
-    race: { backoffSince: null, releasedAt: null, fenceFailedAt: null },
+    race: { backoffSince: null, releasedAt: null, fenceFailedAt: null, primarySeen: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },

@@ -129,6 +129,30 @@ test('12.4 even an ordered failover waits while a primary without the lock says 
   assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
 })
 
+test('12.4 and 14.3 an ordered failover waits for the lease of a primary that was alive a moment ago, and for consents', async () => {
+  const s = new Scene().config({ failsafe_mode: true, ttl: 20, loop_wait: 5, retry_timeout: 5 }).leader(null)
+  s.peer('b', { inRecovery: false }).peer('c').request({ member: 'a' })
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  const seenAt = s.nowMs
+  s.peers.delete('b')
+  s.nowMs = seenAt + 15_000
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(s.said('WARNING Primary (b) was alive less than ttl ago'))
+  s.peer('c', { failsafeActive: true })
+  s.nowMs = seenAt + 30_000
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  assert.ok(s.said('WARNING c has consented that a primary goes on without the store'))
+  s.peer('c')
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
+test('12.4 an ordered failover does not wait for a primary that has become a standby', async () => {
+  const s = new Scene().leader(null).peer('b', { inRecovery: false }).peer('c').request({ member: 'a' })
+  assert.equal((await s.cycle()).rule, 'follow-not-healthiest')
+  s.peer('b')
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+})
+
 test('12.4 a candidate of a switchover that did not get what the leader wrote last leaves the lock to who has it', async () => {
   const scene = (lastLsn: number): Scene => {
     const s = new Scene()
