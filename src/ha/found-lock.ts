@@ -1,4 +1,6 @@
+import type { Timeline } from '../cluster/timeline.ts'
 import { memberNamed } from '../cluster/view.ts'
+import type { PeerStatus } from '../ports/peers.ts'
 import { isElectable } from './election.ts'
 import { askPeers } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
@@ -23,7 +25,15 @@ export async function objectionToFoundLock(c: Cycle): Promise<string | null> {
     known.flatMap((member) => (member ? addressOf(member) : [])),
   )
   const alive = answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)
-  if (!alive) return null
-  log.warning(`Primary (${alive.name}) is still alive`)
-  return `${alive.name} is still a primary`
+  if (alive) {
+    log.warning(`Primary (${alive.name}) is still alive`)
+    return `${alive.name} is still a primary`
+  }
+  const own = c.settings.standbyCluster ? null : await c.world.postgres.identifyTimeline(c.signal)
+  const newer = answers.find((peer) => isOnNewerTimeline(peer, own))
+  return newer ? `${newer.name} is on a newer timeline, somebody has been a primary since` : null
+}
+
+function isOnNewerTimeline(peer: PeerStatus, own: Timeline | null): boolean {
+  return peer.kind === 'reachable' && peer.timeline !== null && own !== null && peer.timeline > own
 }
