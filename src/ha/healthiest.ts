@@ -15,7 +15,7 @@ import { mayHavePromised } from './failsafe.ts'
 import { ownLagBytes } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
 import { signOfPrimary } from './living-primary.ts'
-import { askPeers } from './peer-limits.ts'
+import { askInRace } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
 import { type Cycle, considered, decided } from './world.ts'
@@ -166,7 +166,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
     const mayStillBePrimary = address.name === previousLeader
     return !nofailover || mayStillBePrimary || (quorum && isVoter(view.sync, address.name)) ? [address] : []
   })
-  const answers = await askPeers(c, asked)
+  const answers = await askInRace(c, asked, previousLeader)
   const syncLeader = isSyncActive(c) ? view.sync.leader : null
   const ballot: Ballot = {
     name: world.name,

@@ -37,10 +37,32 @@ export function verdictOf(limit: Limitation | null): string {
   }
 }
 
+/**
+ * The leader before is waited for less long where its lock is gone: mostly its host is lost or cut off and says nothing at
+ * all, and everybody waits for the race.
+ */
+const FORMER_LEADER_MS = 1000
+
+/** As `askPeers`, for a race. */
+export async function askInRace(
+  c: Cycle,
+  members: readonly PeerAddress[],
+  formerLeader: string | null,
+): Promise<readonly PeerStatus[]> {
+  const former = members.filter(({ name }) => name === formerLeader)
+  const others = members.filter(({ name }) => name !== formerLeader)
+  const answers = await Promise.all([askPeers(c, others), askPeers(c, former, FORMER_LEADER_MS)])
+  return answers.flat()
+}
+
 /** Asks members how far they are, all at once. */
-export async function askPeers(c: Cycle, members: readonly PeerAddress[]): Promise<readonly PeerStatus[]> {
+export async function askPeers(
+  c: Cycle,
+  members: readonly PeerAddress[],
+  limitMs = STATUS_MS,
+): Promise<readonly PeerStatus[]> {
   if (members.length === 0) return []
-  const answers = await withBudget(c, Math.min(STATUS_MS, c.settings.retryTimeoutMs), c.signal, (budget) =>
+  const answers = await withBudget(c, Math.min(limitMs, c.settings.retryTimeoutMs), c.signal, (budget) =>
     c.world.peers.statuses(members, budget),
   )
   for (const answer of answers) {

@@ -4,8 +4,12 @@ import { type JsonObject, printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { MINIMUM_GUARDED_TIMING } from '../cluster/settings.ts'
 import { type Instant, LONG_AGO, later } from '../cluster/time.ts'
+import type { Budget } from '../ports/clock.ts'
+import type { PeerAddress } from '../ports/peers.ts'
 import { receiveFailsafe } from './failsafe.ts'
 import { Scene } from './testing/scene.ts'
+
+const NEVER = new AbortController().signal
 
 test('6.1 a replica that followed until now waits first when the lock is gone, and races when the time is over', async () => {
   const s = new Scene().config({ primary_race_backoff: 15 }).leader('b')
@@ -79,6 +83,30 @@ test('6.3 in a standby cluster nobody is too far behind: the remote primary has 
   s.keys.set('history', '[[1,900,"no recovery target specified"]]')
   s.keys.set('status', printJson({ optime: 5_000_000 }))
   assert.equal((await s.cycle()).rule, 'standby-leader-by-acquiring')
+})
+
+test('6.4 the leader before, that says nothing, holds a race up for one second, another member for two', async () => {
+  for (const [silent, waits] of [
+    ['b', 1000],
+    ['c', 2000],
+  ] as const) {
+    const s = new Scene().leader('b')
+    await s.cycle()
+    const { peers } = s.ha.world
+    Object.assign(s.ha.world, {
+      peers: {
+        ...peers,
+        statuses: async (members: readonly PeerAddress[], { deadline }: Budget) => {
+          if (members.some(({ name }) => name === silent)) s.nowMs = Math.max(s.nowMs, deadline)
+          return peers.statuses(members, { deadline, signal: NEVER })
+        },
+      },
+    })
+    s.leader(null)
+    const before = s.nowMs
+    await s.cycle()
+    assert.equal(s.nowMs - before, waits, silent)
+  }
 })
 
 test('6.5 and 2.2 a member that may not take over waits for a leader, but not so long that its next cycle is late', async () => {
