@@ -1,4 +1,5 @@
 import { KEYS } from '../../src/cluster/view.ts'
+import type { Exempted } from '../checks/exemptions.ts'
 import type { StoreTrouble } from '../store/service.ts'
 import type { Keys } from '../store/tree.ts'
 import { type Fault, type Scene, victim } from './fault.ts'
@@ -35,9 +36,18 @@ export const leaderKeyDeleted: Fault = ({ world }) => {
   return undefined
 }
 
+const STORE_LOST: readonly Exempted[] = [
+  'two writers',
+  'lost rows',
+  'timeline twice',
+  'mixed histories',
+  'two clusters',
+  'healing alone',
+]
+
 export const storeWiped: Fault = ({ world }) => {
   world.trace.add('store', '!!! wiped')
-  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters', 'healing alone'])
+  world.handsIn(STORE_LOST)
   world.store.tree.wipe()
   return undefined
 }
@@ -46,7 +56,7 @@ export const storeWiped: Fault = ({ world }) => {
 export const storeRestored: Fault = ({ world }) => {
   const backup: Keys = world.store.tree.past(60_000, 0)
   world.trace.add('store', '!!! restored from a backup')
-  world.handsIn(['two writers', 'lost rows', 'timeline twice', 'mixed histories', 'two clusters', 'healing alone'])
+  world.handsIn(STORE_LOST)
   const { tree } = world.store
   const identifier = tree.keys.get(KEYS.initialize)
   tree.restore(backup)

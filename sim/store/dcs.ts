@@ -8,7 +8,16 @@ import type { Version } from '../../src/cluster/stored.ts'
 import { printSyncState } from '../../src/cluster/sync-state.ts'
 import { type ClusterView, KEYS } from '../../src/cluster/view.ts'
 import type { Budget } from '../../src/ports/clock.ts'
-import type { Dcs, DcsTiming, ElectionBasis, Lease, StoreEvent, StoreOutcome, SyncWrite } from '../../src/ports/dcs.ts'
+import {
+  type Dcs,
+  type DcsTiming,
+  type ElectionBasis,
+  keysAsRead,
+  type Lease,
+  type StoreEvent,
+  type StoreOutcome,
+  type SyncWrite,
+} from '../../src/ports/dcs.ts'
 import { callWorld } from '../engine/call.ts'
 import type { HostClock } from '../engine/clock.ts'
 import type { Process } from '../engine/process.ts'
@@ -53,10 +62,8 @@ export class SimDcs implements Dcs {
     return this.#lock(budget, (tree) => {
       const there = tree.keys.get(KEYS.leader)
       if (there && there.text !== '') return refused(`${there.text} has it`)
-      for (const key of ['sync', 'failsafe'] as const) {
-        if (basis[key] === undefined || (tree.keys.get(KEYS[key])?.version ?? null) === basis[key]) continue
-        return refused(`${key} has changed`)
-      }
+      for (const [key, seen] of keysAsRead(basis))
+        if ((tree.keys.get(key)?.version ?? null) !== seen) return refused(`${key} has changed`)
       this.#put(tree, KEYS.leader, this.#name, true)
       return DONE_NOTHING
     })

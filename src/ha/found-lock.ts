@@ -2,7 +2,7 @@ import type { Timeline } from '../cluster/timeline.ts'
 import { memberNamed } from '../cluster/view.ts'
 import type { PeerStatus } from '../ports/peers.ts'
 import { isElectable } from './election.ts'
-import { askPeers } from './peer-limits.ts'
+import { askPeers, livingPrimary } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isSyncActive } from './sync/active.ts'
 import type { Cycle } from './world.ts'
@@ -13,7 +13,7 @@ import type { Cycle } from './world.ts'
  * @returns what speaks against a promotion; `null`: nothing known
  */
 export async function objectionToFoundLock(c: Cycle): Promise<string | null> {
-  const { name, log } = c.world
+  const { name } = c.world
   if (isSyncActive(c) && !isElectable(c.view.sync, name)) return 'this member was not a synchronous standby'
   const names = new Set([...c.view.members, ...(c.memory.store.lockedView?.members ?? [])].map((member) => member.name))
   names.delete(name)
@@ -24,11 +24,8 @@ export async function objectionToFoundLock(c: Cycle): Promise<string | null> {
     c,
     known.flatMap((member) => (member ? addressOf(member) : [])),
   )
-  const alive = answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)
-  if (alive) {
-    log.warning(`Primary (${alive.name}) is still alive`)
-    return `${alive.name} is still a primary`
-  }
+  const alive = livingPrimary(c, answers)
+  if (alive !== null) return `${alive} is still a primary`
   const own = c.settings.standbyCluster ? null : await c.world.postgres.identifyTimeline(c.signal)
   const newer = answers.find((peer) => isOnNewerTimeline(peer, own))
   return newer ? `${newer.name} is on a newer timeline, somebody has been a primary since` : null

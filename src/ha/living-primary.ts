@@ -1,6 +1,6 @@
 import { elapsedMs } from '../cluster/time.ts'
 import type { PeerAddress } from '../ports/peers.ts'
-import { askPeers, mayRunWithoutStore } from './peer-limits.ts'
+import { askPeers, livingPrimary, mayRunWithoutStore } from './peer-limits.ts'
 import type { Cycle } from './world.ts'
 
 /**
@@ -12,11 +12,10 @@ export async function signOfPrimary(c: Cycle, others: readonly PeerAddress[]): P
   const { memory, world, settings } = c
   const { log, clock } = world
   const answers = await askPeers(c, others)
-  const alive = answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)
-  if (alive) {
-    memory.race.primarySeen = { name: alive.name, at: clock.now() }
-    log.warning(`Primary (${alive.name}) is still alive`)
-    return `${alive.name} still is a primary, without the lock; stop it, or wait until it has the lock again`
+  const alive = livingPrimary(c, answers)
+  if (alive !== null) {
+    memory.race.primarySeen = { name: alive, at: clock.now() }
+    return `${alive} still is a primary, without the lock; stop it, or wait until it has the lock again`
   }
   const consenting = answers.find((peer) => peer.kind === 'reachable' && peer.failsafeActive === true)
   if (consenting) {

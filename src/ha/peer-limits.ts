@@ -23,6 +23,14 @@ export function mayRunWithoutStore(peer: PeerStatus): boolean {
   return peer.kind === 'unreachable' ? peer.stopped !== true : !peer.inRecovery || peer.failsafeActive === true
 }
 
+/** Who of those that answered says that it is a primary; the log says so too. `null`: nobody. */
+export function livingPrimary(c: Cycle, answers: readonly PeerStatus[]): string | null {
+  const alive = answers.find((peer) => peer.kind === 'reachable' && !peer.inRecovery)
+  if (!alive) return null
+  c.world.log.warning(`Primary (${alive.name}) is still alive`)
+  return alive.name
+}
+
 /** A limitation for the journal. */
 export function verdictOf(limit: Limitation | null): string {
   switch (limit) {

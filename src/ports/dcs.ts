@@ -5,7 +5,7 @@ import type { Lsn } from '../cluster/lsn.ts'
 import type { Status } from '../cluster/status.ts'
 import type { Version } from '../cluster/stored.ts'
 import type { Instant } from '../cluster/time.ts'
-import type { ClusterView } from '../cluster/view.ts'
+import { type ClusterView, KEYS } from '../cluster/view.ts'
 import type { Budget } from './clock.ts'
 
 /**
@@ -33,6 +33,14 @@ export type StoreEvent = 'leader' | 'config' | 'failover' | 'status' | 'sync' | 
 export interface ElectionBasis {
   readonly sync?: Version | null
   readonly failsafe?: Version | null
+}
+
+/** The keys, relative to the tree, that have to be as they were read for the lock to be taken; `null`: absent. */
+export function keysAsRead(basis: ElectionBasis): readonly (readonly [key: string, seen: Version | null])[] {
+  return (['sync', 'failsafe'] as const).flatMap((name) => {
+    const seen = basis[name]
+    return seen === undefined ? [] : [[KEYS[name], seen] as const]
+  })
 }
 
 export interface SyncWrite {

@@ -1,18 +1,20 @@
 import type { JsonObject } from '../../cluster/json.ts'
 import type { ClusterView } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
-import type { ElectionBasis, Lease, StoreOutcome } from '../../ports/dcs.ts'
+import { type ElectionBasis, keysAsRead, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Log } from '../../ports/log.ts'
 import { isLeaseNotFound } from './errors.ts'
-import { type Condition, compare, conditionOn, put, rebind, transaction } from './kv.ts'
+import { type Condition, compare, conditionOn, rebind } from './kv.ts'
 import type { HeldLease, LeaseOutcome, OwnLease } from './lease.ts'
 import type { Mirror } from './mirror.ts'
 import type { KeyValue } from './wire.ts'
 import { asOutcome, type ChangeOutcome, type Writes } from './writes.ts'
 
 interface Deps {
-  /** Full keys. */
-  readonly keys: { readonly leader: string; readonly sync: string; readonly failsafe: string }
+  /** The full leader key. */
+  readonly key: string
+  /** Before every key of the tree. */
+  readonly prefix: string
   readonly name: string
   readonly lease: OwnLease
   readonly writes: Writes
@@ -32,16 +34,11 @@ export class Lock {
   }
 
   async acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
-    const { log, keys, name, writes, mirror } = this.#deps
-    const key = keys.leader
-    const unchanged: JsonObject[] = []
-    if (basis.sync !== undefined) unchanged.push(compare(keys.sync, conditionOn(basis.sync)))
-    if (basis.failsafe !== undefined) unchanged.push(compare(keys.failsafe, conditionOn(basis.failsafe)))
-    const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => {
-      const change = { request_put: put(key, name, id) }
-      const request = transaction(key, [{ kind: 'absent' }], change, unchanged)
-      return writes.transact(key, request, { value: name, lease: id }, budget, 'persist')
-    })
+    const { log, prefix, mirror } = this.#deps
+    const unchanged = keysAsRead(basis).map(([key, seen]) => compare(prefix + key, conditionOn(seen)))
+    const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) =>
+      this.#putIf([{ kind: 'absent' }], id, budget, unchanged),
+    )
     if (!lease) return noLease(outcome, 'refused')
     if (outcome.kind === 'not-applied') {
       // Created by an attempt whose answer was lost, in this operation or an earlier one: it is ours all the same.
@@ -59,8 +56,7 @@ export class Lock {
    * bound to the lease if it still names us, or created if it is gone.
    */
   async renew(view: ClusterView, budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { mirror, keys, name } = this.#deps
-    const key = keys.leader
+    const { mirror, key, name } = this.#deps
     const { lease, outcome } = await this.#onLease(budget, 'refresh', async (id) => {
       const unchanged = mirror.ready
         ? this.#isMine(mirror.cache.get(key), id)
@@ -88,7 +84,7 @@ export class Lock {
    * out an hour later must not take the lock from another.
    */
   async take(budget: Budget): Promise<StoreOutcome<Lease>> {
-    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#deps.keys.leader)
+    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#deps.key)
     for (let round = 1; ; round += 1) {
       const condition: Condition = present ? { kind: 'version', modRevision: present.modRevision } : { kind: 'absent' }
       const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => this.#putIf([condition], id, budget))
@@ -102,8 +98,7 @@ export class Lock {
 
   /** Only this incarnation of the key: a late release must not delete a lock that was taken again since. */
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { mirror, keys, name, writes } = this.#deps
-    const key = keys.leader
+    const { mirror, key, name, writes } = this.#deps
     const known = mirror.ready ? mirror.cache.get(key) : null
     if (mirror.ready && known?.value !== name) return { kind: 'refused', reason: 'the leader key is not ours' }
     const conditions: Condition[] = [{ kind: 'value', value: name }]
@@ -114,9 +109,14 @@ export class Lock {
       : asOutcome(outcome)
   }
 
-  #putIf(conditions: readonly Condition[], lease: string, budget: Budget): Promise<ChangeOutcome> {
-    const { keys, name, writes } = this.#deps
-    return writes.putIf(keys.leader, conditions, { value: name, lease }, budget, 'persist')
+  #putIf(
+    conditions: readonly Condition[],
+    lease: string,
+    budget: Budget,
+    others: readonly JsonObject[] = [],
+  ): Promise<ChangeOutcome> {
+    const { key, name, writes } = this.#deps
+    return writes.putIf(key, conditions, { value: name, lease }, budget, 'persist', others)
   }
 
   #isMine(kv: KeyValue | null, lease: string): boolean {

@@ -111,8 +111,7 @@ export function assemble(
   const lease = new OwnLease(gateway, clock, log, identity.timing)
   const writes = new Writes(gateway, mirror)
   const { prefix, name } = identity
-  const keys = { leader: prefix + KEYS.leader, sync: prefix + KEYS.sync, failsafe: prefix + KEYS.failsafe }
-  const lock = new Lock({ keys, name, lease, writes, mirror, log })
+  const lock = new Lock({ key: prefix + KEYS.leader, prefix, name, lease, writes, mirror, log })
   return { ...common, ...rest, writes, member: { lease, mirror, lock } }
 }
 

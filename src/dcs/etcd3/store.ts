@@ -22,7 +22,7 @@ import { sameContent } from '../same-content.ts'
 import { START_PAUSE_MS, type StartOutcome, type Store, TELL_WAITING_MS } from '../store.ts'
 import { viewOf } from './cache.ts'
 import { isLeaseNotFound } from './errors.ts'
-import { type Condition, compare, conditionOn, put, rangeOfPrefix, transaction } from './kv.ts'
+import { type Condition, compare, conditionOn, rangeOfPrefix } from './kv.ts'
 import { type OptionsOutcome } from './options.ts'
 import type { Parts } from './parts.ts'
 import { type KeyValue, readKeyValues } from './wire.ts'
@@ -284,8 +284,7 @@ export class Etcd3Store implements Store {
     const key = this.#key(relative)
     const wanted = { value: printJson(document), lease: null }
     const isHolder = compare(this.#key(KEYS.leader), { kind: 'value', value: name })
-    const request = transaction(key, [], { request_put: put(key, wanted.value, null) }, [isHolder])
-    const outcome = await writes.transact(key, request, wanted, budget, 'once')
+    const outcome = await writes.putIf(key, [], wanted, budget, 'once', [isHolder])
     return outcome.kind === 'not-applied'
       ? { kind: 'refused', reason: 'the leader key is not ours' }
       : asOutcome(outcome)

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../cluster/json.ts'
 import { type Version, version } from '../../cluster/stored.ts'
 import type { Budget } from '../../ports/clock.ts'
 import type { StoreOutcome } from '../../ports/dcs.ts'
@@ -43,18 +44,19 @@ export class Writes {
     }
   }
 
-  /** Sets or deletes the key under conditions on what it is. */
+  /** Sets or deletes the key under conditions on what it is. @param others comparisons of other keys */
   async putIf(
     key: string,
     conditions: readonly Condition[],
     wanted: Wanted | null,
     budget: Budget,
     effort: Effort,
+    others: readonly JsonObject[] = [],
   ): Promise<ChangeOutcome> {
     const change = wanted
       ? { request_put: put(key, wanted.value, wanted.lease) }
       : { request_delete_range: { key: encode(key) } }
-    return this.transact(key, transaction(key, conditions, change), wanted, budget, effort)
+    return this.transact(key, transaction(key, conditions, change, others), wanted, budget, effort)
   }
 
   /**

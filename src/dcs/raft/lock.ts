@@ -1,13 +1,15 @@
 import type { Version } from '../../cluster/stored.ts'
 import { elapsedMs, type Instant } from '../../cluster/time.ts'
 import type { Budget, Clock } from '../../ports/clock.ts'
-import { type DcsTiming, DONE, type ElectionBasis, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
+import { type DcsTiming, DONE, type ElectionBasis, keysAsRead, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Session } from '../../raft/client/session.ts'
 import type { Branch, Change, Condition } from '../../raft/kv/command.ts'
 
 export interface LockDeps {
-  /** Full keys. */
-  readonly keys: { readonly leader: string; readonly sync: string; readonly failsafe: string }
+  /** The full leader key. */
+  readonly key: string
+  /** Before every key of the tree. */
+  readonly prefix: string
   /** Of this member. */
   readonly name: string
   /** On which the lock and the member key live; of this process alone. */
@@ -43,16 +45,14 @@ export class Lock {
   }
 
   acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
-    const { keys } = this.#deps
-    const conditions: Condition[] = [{ kind: 'absent', key: keys.leader }]
-    if (basis.sync !== undefined) conditions.push(conditionOn(keys.sync, basis.sync))
-    if (basis.failsafe !== undefined) conditions.push(conditionOn(keys.failsafe, basis.failsafe))
+    const { key, prefix } = this.#deps
+    const unchanged = keysAsRead(basis).map(([relative, seen]) => conditionOn(prefix + relative, seen))
+    const conditions: Condition[] = [{ kind: 'absent', key }, ...unchanged]
     return this.#write([{ conditions, changes: [this.renewal(), this.#put()] }], budget)
   }
 
   renew(budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { name, lease } = this.#deps
-    const key = this.#deps.keys.leader
+    const { key, name, lease } = this.#deps
     const keep: Branch = {
       conditions: [{ kind: 'value', key, value: name }],
       changes: [this.renewal(), { kind: 'bind', key, lease }],
@@ -66,8 +66,7 @@ export class Lock {
   }
 
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { name, session } = this.#deps
-    const key = this.#deps.keys.leader
+    const { key, name, session } = this.#deps
     const branch: Branch = { conditions: [{ kind: 'value', key, value: name }], changes: [{ kind: 'delete', key }] }
     const outcome = await session.transact({ branches: [branch] }, budget)
     if (outcome.kind === 'unknown') return outcome
@@ -75,8 +74,8 @@ export class Lock {
   }
 
   #put(): Change {
-    const { keys, name, lease } = this.#deps
-    return { kind: 'put', key: keys.leader, value: name, lease }
+    const { key, name, lease } = this.#deps
+    return { kind: 'put', key, value: name, lease }
   }
 
   async #write(branches: readonly Branch[], budget: Budget): Promise<StoreOutcome<Lease>> {

@@ -58,13 +58,20 @@ export class RaftStore implements Store {
     if (started.kind !== 'ready') return started
     const session = new Session(this.#backend.access)
     this.#session = session
-    const { name, mode } = this.#identity
+    const { name, mode, prefix } = this.#identity
     const { local } = this.#backend
     if (mode === 'client' || !local) return started
     const { clock, random } = this.#deps
     const lease = `${name}/${Math.floor(random.next() * 2 ** 48).toString(16)}`
-    const keys = { leader: this.#key(KEYS.leader), sync: this.#key(KEYS.sync), failsafe: this.#key(KEYS.failsafe) }
-    this.#lock = new Lock({ keys, name, lease, session, clock, timing: () => this.#timing })
+    this.#lock = new Lock({
+      key: this.#key(KEYS.leader),
+      prefix,
+      name,
+      lease,
+      session,
+      clock,
+      timing: () => this.#timing,
+    })
     this.#unsubscribe = [
       local.onChange((changes) => this.#onChange(changes)),
       local.onReturn(() => this.#notify(['connection'])),
