@@ -39,3 +39,33 @@ test('5.2 what a rewind throws away is in the journal before the rewind begins',
   assert.ok(s.said('WARNING 100 bytes of WAL on timeline 1 from 0/384 to 0/3E8 are not in the history of b'))
   assert.ok(s.did('rewind'))
 })
+
+/** A standby cluster in which everybody has something that the site never had. */
+function divergedStandby(): Scene {
+  const s = diverged().config({ standby_cluster: { host: 'far' } })
+  s.member('b', { role: 'standby_leader', timeline: 1 })
+  return s
+}
+
+test('5.2 and 15.1 in a standby cluster the others rewind after their leader, so that a site lost meanwhile ruins one copy only', async () => {
+  const s = divergedStandby()
+  assert.equal((await s.cycle()).rule, 'start-secondary')
+  assert.equal(s.ha.memory.divergence.state, 'needed')
+  s.leader(null).tags = { nofailover: true }
+  await s.cycle()
+  assert.ok(!s.did('rewind'), 'nor where nobody leads')
+  s.leader('b').member('b', { role: 'standby_leader', timeline: 2 })
+  assert.equal((await s.cycle()).text, 'running pg_rewind from remote_member')
+  const leads = divergedStandby().leader('a')
+  assert.equal((await leads.cycle()).text, 'running pg_rewind from remote_member')
+})
+
+test('5.2 a member that was to be rewound from the site compares again with its own leader once the cluster is promoted', async () => {
+  const s = divergedStandby()
+  await s.cycle()
+  s.config({}).member('b', { role: 'primary', timeline: 1 })
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(1), history: [] }
+  assert.equal((await s.cycle()).rule, 'following-leader')
+  assert.equal(s.ha.memory.divergence.state, 'not-needed')
+  assert.ok(!s.did('rewind'))
+})

@@ -1,11 +1,12 @@
 import { printLsn } from '../cluster/lsn.ts'
 import { isVersionBelow, type Member } from '../cluster/member.ts'
+import { leaderMember } from '../cluster/view.ts'
 import type { Upstream } from '../ports/postgres.ts'
 import { cloneAndFollow } from './clone.ts'
 import { compareHistories, historyExcerpt, lossOf, lossText } from './divergence.ts'
 import { type CycleResult, result } from './messages.ts'
 import { divergenceSource, upstreamName } from './upstream.ts'
-import { type Cycle, did, type Ha, withBudget } from './world.ts'
+import { type Cycle, did, type Ha, holdsLock, withBudget } from './world.ts'
 
 /** How long the leader may take to answer the questions of the divergence check. */
 const SOURCE_ANSWER_MS = 5000
@@ -36,8 +37,10 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
   const { postgres } = c.world
   const source = divergenceSource(c)
   if (!source) return null
+  // What was found out about another source says nothing about this one.
+  if (divergence.state === 'needed' && divergence.source?.name !== upstreamName(source)) divergence.state = 'check'
   if (divergence.state === 'check') await compare(c, source)
-  if (divergence.state !== 'needed') return null
+  if (divergence.state !== 'needed' || standbyLeaderGoesFirst(c)) return null
   if (await postgres.canRewind(c.signal)) {
     const control = postgres.isAlive() ? null : await postgres.controlData(c.signal)
     if (control?.clusterState === 'in archive recovery' && !c.memory.recovery.crashRecoveryDone)
@@ -52,6 +55,18 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
     return beginOrBusy(c, name, result('reinitialize-diverged'), (signal) => reinitializeFrom(c, source, signal))
   }
   return null
+}
+
+/**
+ * A rewind that breaks off leaves nothing of use. The members of a standby cluster all rewind from the same site: should that
+ * be lost meanwhile, only one copy may be lost with it. So the others wait until their leader has the site's timeline;
+ * before that they could not stream from it anyway.
+ */
+function standbyLeaderGoesFirst(c: Cycle): boolean {
+  const { source } = c.memory.divergence
+  if (!c.settings.standbyCluster || holdsLock(c) || !source) return false
+  const leaderTimeline = leaderMember(c.view)?.data.timeline ?? null
+  return leaderTimeline === null || leaderTimeline < source.timeline
 }
 
 async function compare(c: Cycle, source: Upstream): Promise<void> {
@@ -74,6 +89,7 @@ async function compare(c: Cycle, source: Upstream): Promise<void> {
   const found = compareHistories(local, leader.timeline, leader.history, end)
   if (leader.history.length > 0) log.info(`primary: history=${historyExcerpt(leader.history, local.timeline)}`)
   memory.divergence.state = found.needed ? 'needed' : 'not-needed'
+  memory.divergence.source = { name: upstreamName(source), timeline: leader.timeline }
   world.journal.record({
     kind: 'decided',
     what: found.needed ? 'history diverged' : 'history is a prefix of the leader',
