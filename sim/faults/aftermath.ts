@@ -1,4 +1,5 @@
 import { printJson } from '../../src/cluster/json.ts'
+import { clusterSettings, DEFAULT_TIMING } from '../../src/cluster/settings.ts'
 import { isSystemIdentifier, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { REMOTE } from '../world/remote.ts'
 import type { World } from '../world/world.ts'
@@ -16,22 +17,36 @@ export function putRight(world: World): void {
 }
 
 /**
- * The members stand back, because what the store says of the last leader (it was put back from a backup, or wiped) or whose
- * copy is left (a disk was lost) does not show that anybody has everything. Who is on call orders a failover to the best
- * copy, also where its tags forbid it otherwise.
+ * The members stand back, because what the store says of the last leader (it was put back from a backup, or wiped), whose
+ * copy is left (a disk was lost) or how far the leader had got (`maximum_lag_on_failover`) does not show that anybody has
+ * enough. Who is on call orders a failover to the best copy, also where its tags forbid it otherwise.
  * @returns whether there was something to order
  */
 export function sayWhichCopyCounts(world: World): boolean {
-  const copies = [...world.hosts.values()].flatMap((host) =>
-    host.server.files && !host.server.files.damaged ? [{ host, at: host.server.files.position }] : [],
-  )
-  const [best] = copies.sort((a, b) => b.at.branch.timeline - a.at.branch.timeline || b.at.lsn - a.at.lsn)
+  const best = bestCopy(world)
   if (!best || world.remote || primaryOf(world)) return false
+  if (!world.exemptions.allows('healing alone') && !isTooFarBehind(world, best.at.lsn)) return false
   const { host } = best
   const { nofailover: _, failover_priority: __, ...tags } = host.tags
   host.tags = tags
   orderFailover(world, host)
   return true
+}
+
+function bestCopy(world: World) {
+  const copies = [...world.hosts.values()].flatMap((host) =>
+    host.server.files && !host.server.files.damaged ? [{ host, at: host.server.files.position }] : [],
+  )
+  const [best] = copies.sort((a, b) => b.at.branch.timeline - a.at.branch.timeline || b.at.lsn - a.at.lsn)
+  return best ?? null
+}
+
+/** So much would be lost even with the best copy that the cluster's own limit says: not without a human being. */
+function isTooFarBehind(world: World, lsn: number): boolean {
+  const { config, status } = viewFromKeys(world.store.tree.keys)
+  if (!config?.valid) return false
+  const { maximumLagOnFailover } = clusterSettings(config.document, DEFAULT_TIMING)
+  return status.lastLsn - lsn > maximumLagOnFailover
 }
 
 /** An old copy of the store has brought back `standby_cluster`, or taken it away: whoever changed it does so again. */
