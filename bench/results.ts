@@ -45,6 +45,11 @@ const ROWS: readonly TableRow[] = [
     cell: (f) => `${seconds(f('gapMs'))} / ${seconds(f('afterLeaseMs'))}`,
   },
   {
+    title: 'host of the primary silent / of it after the lease',
+    scenario: 'host-silent',
+    cell: (f) => `${seconds(f('gapMs'))} / ${seconds(f('afterLeaseMs'))}`,
+  },
+  {
     title: 'agent killed: two nodes accept writes for',
     scenario: 'agent-killed',
     cell: (f) => seconds(f('dualWriteMs')),

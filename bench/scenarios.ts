@@ -32,6 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'crash-restart', repeats: true, run: crashRestart },
   { name: 'crash-failover', repeats: true, run: crashFailover },
   { name: 'host-lost', repeats: true, run: hostLost },
+  { name: 'host-silent', repeats: true, run: hostSilent },
   { name: 'agent-killed', repeats: true, run: agentKilled },
   { name: 'agent-frozen', repeats: true, run: agentFrozen },
 ]
@@ -110,13 +111,32 @@ async function crashFailover({ cluster, timing }: Bench): Promise<Figures> {
   }
 }
 
+function hostLost({ cluster }: Bench): Promise<Figures> {
+  return loseHost(cluster, (old) => old.killHost())
+}
+
+/** The host neither refuses connections nor answers them: whoever asks it has to wait. */
+async function hostSilent({ cluster }: Bench): Promise<Figures> {
+  let silent: Member | null = null
+  const lose = async (old: Member): Promise<void> => {
+    silent = old
+    old.freezeHost()
+  }
+  return loseHost(cluster, lose, async () => silent?.killHost())
+}
+
 /** Of a primary that also leads the store, if a member does. The gap, and the part of it after the store had ended the lease: before that nobody may take over. */
-async function hostLost({ cluster }: Bench): Promise<Figures> {
+async function loseHost(
+  cluster: Cluster,
+  lose: (old: Member) => Promise<void>,
+  after?: () => Promise<void>,
+): Promise<Figures> {
   let leaseEnd = Number.NaN
   const { figures, firstWriteAt } = await probe(cluster, {
+    ...(after ? { after } : {}),
     before: (old) => cluster.store.leadFrom(old.config),
     act: async (old) => {
-      await old.killHost()
+      await lose(old)
       const key = cluster.key('leader')
       await until('the lease ends', HEAL_MS, async () => (await cluster.store.get(key)) !== old.name)
       leaseEnd = performance.now()

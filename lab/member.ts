@@ -131,12 +131,19 @@ export class Member {
 
   /** As when a machine loses power: the agent, the postmaster and all their processes at once. */
   async killHost(): Promise<void> {
-    const postmaster = this.postmasterPid()
-    const roots = [this.agentPid, postmaster].filter((pid) => pid !== null)
-    const everything = new Set(roots.flatMap(processTree))
-    signalAll([...everything], 'SIGKILL')
+    this.#signalHost('SIGKILL')
     await this.#program?.ended
     this.#program = null
+  }
+
+  /** Nothing on it runs any more: connections are neither refused nor answered. Only `killHost` ends that. */
+  freezeHost(): void {
+    this.#signalHost('SIGSTOP')
+  }
+
+  #signalHost(signal: NodeJS.Signals): void {
+    const roots = [this.agentPid, this.postmasterPid()].filter((pid) => pid !== null)
+    signalAll([...new Set(roots.flatMap(processTree))], signal)
   }
 
   /** Only the postmaster; its backends notice and end. */
