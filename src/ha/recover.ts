@@ -113,6 +113,7 @@ function startFollowing(
   const limitMs = timeoutMs === 0 ? null : timeoutMs
   return beginOrBusy(c, 'restarting after failure', begun, async (signal) => {
     const outcome = await c.world.postgres.follow({ upstream, role, timeoutMs: limitMs, reload: false }, signal)
+    c.memory.divergence.startFailed = outcome === 'failed'
     return outcome !== 'failed'
   })
 }

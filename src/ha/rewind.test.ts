@@ -60,6 +60,14 @@ test('5.2 and 15.1 in a standby cluster the others rewind after their leader, so
   assert.equal((await leads.cycle()).text, 'running pg_rewind from remote_member')
 })
 
+test('5.2 and 15.1 a member whose data are of no use until they are rewound does not wait for a leader of the standby cluster', async () => {
+  const s = divergedStandby().leader(null)
+  s.tags = { nofailover: true }
+  s.server.starts = false
+  assert.equal((await s.cycle()).rule, 'follow-remote-unhealthy')
+  assert.equal((await s.cycle()).text, 'running pg_rewind from remote_member')
+})
+
 test('5.2 a member that was to be rewound from the site compares again with its own leader once the cluster is promoted', async () => {
   const s = divergedStandby()
   await s.cycle()

@@ -60,11 +60,11 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
 /**
  * A rewind that breaks off leaves nothing of use. The members of a standby cluster all rewind from the same site: should that
  * be lost meanwhile, only one copy may be lost with it. So the others wait until their leader has the site's timeline;
- * before that they could not stream from it anyway.
+ * before that they could not stream from it anyway. Data that are of no use as they are have nothing to wait for.
  */
 function standbyLeaderGoesFirst(c: Cycle): boolean {
-  const { source } = c.memory.divergence
-  if (!c.settings.standbyCluster || holdsLock(c) || !source) return false
+  const { source, startFailed } = c.memory.divergence
+  if (!c.settings.standbyCluster || holdsLock(c) || !source || startFailed) return false
   const leaderTimeline = leaderMember(c.view)?.data.timeline ?? null
   return leaderTimeline === null || leaderTimeline < source.timeline
 }

@@ -52,6 +52,8 @@ export interface ServerFacts {
   rewindSource: RewindSource
   /** As a standby: WAL comes. */
   streams: boolean
+  /** As a standby, with its data as they are. */
+  starts: boolean
 }
 
 /** What the store answers to writes. */
@@ -96,6 +98,7 @@ export class Scene {
     version: 150000,
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
     streams: true,
+    starts: true,
   }
   readonly ha: Ha
   /** Of the last cycle. */
@@ -418,7 +421,8 @@ export class Scene {
       startAsPrimary: async () => act('start as primary', run('primary')),
       follow: async ({ upstream, role, reload }) => {
         const whom = upstream === null ? 'nobody' : upstream.kind === 'member' ? upstream.member.name : 'remote'
-        return act(`${reload ? 'reload' : 'start'} following ${whom} as ${role}`, run(role))
+        const what = `${reload ? 'reload' : 'start'} following ${whom} as ${role}`
+        return act(what, server.starts ? run(role) : 'failed')
       },
       stop: async (request: StopRequest) => {
         await request.onSafePoint?.()
