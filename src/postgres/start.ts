@@ -183,10 +183,16 @@ async function waitUntilRunning(
 }
 
 /** The server says itself that it lets nobody in yet: each attempt would leave a FATAL line in its log. */
-export function isNotThereYet({ postmaster, files }: Machine): boolean {
-  const status = postmaster.file()?.status
+export function isNotThereYet({
+  postmaster,
+  files,
+  memory,
+}: Pick<Machine, 'postmaster' | 'files' | 'memory'>): boolean {
+  const file = postmaster.file()
+  // It writes the file before it listens: whoever is on his way now arrives while it starts.
+  if (!file) return isStarting(memory.state)
   // Servers before 10 never say how far they are, others do some moments after their sockets are there.
-  return status === '' ? files.majorVersion() >= 100000 : NOT_YET.includes(status ?? '')
+  return file.status === '' ? files.majorVersion() >= 100000 : NOT_YET.includes(file.status)
 }
 
 /** Asks a starting server whether it is there by now (spec postgres.md 1.6). */
