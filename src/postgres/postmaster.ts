@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { Instant } from '../cluster/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Binaries, ConfigSource } from './parts.ts'
@@ -23,7 +22,7 @@ export interface Postmaster extends ProcessIdentity {
 }
 
 export interface PostmasterWatch {
-  /** Whether one lives, as of now or of `FRESH_MS` ago. Who is known to have ended is never said to live. */
+  /** Looks now. Costs some microseconds. */
   current(): Postmaster | null
   /** A postmaster just started by us: known before it has written its file, its end is told by the kernel. */
   adopt(child: ChildProcess): Postmaster | null
@@ -49,8 +48,6 @@ export interface PostmasterWatch {
   keepLooking(connected: () => boolean, signal: AbortSignal): Promise<void>
 }
 
-/** A cycle asks a dozen times, and each look costs tens of microseconds. An end is noticed by the looks that events bring. */
-const FRESH_MS = 10
 /** Where no event tells the end, it is found after this. */
 const LOOK_MS = 1000
 /** Every look costs the agent a wake-up. */
@@ -76,7 +73,6 @@ export function postmasterWatch(
   log: Log,
 ): PostmasterWatch {
   let known: Known | null = null
-  let seenAliveAt: Instant | null = null
   let warnedOf: number | null = null
   let suspicious = false
   const listeners: (() => void)[] = []
@@ -87,23 +83,15 @@ export function postmasterWatch(
   }
 
   function current(): Postmaster | null {
-    const isFresh = seenAliveAt !== null && clock.now() - seenAliveAt < FRESH_MS
-    return known && isFresh ? known.postmaster : look()
-  }
-
-  function look(): Postmaster | null {
-    if (known && !isAlive(known)) ended()
-    if (!known) {
-      const found = find()
-      known = found && { postmaster: found, child: null }
-    }
-    seenAliveAt = known && clock.now()
-    return known?.postmaster ?? null
+    if (known && isAlive(known)) return known.postmaster
+    if (known) ended()
+    const found = find()
+    if (found) known = { postmaster: found, child: null }
+    return found
   }
 
   function ended(): void {
     known = null
-    seenAliveAt = null
     queueMicrotask(() => {
       for (const listener of listeners) listener()
     })
@@ -155,7 +143,7 @@ export function postmasterWatch(
     const never = new AbortController().signal
     for (const waitMs of SUSPICION_MS) {
       await clock.sleep(waitMs, never)
-      if (known === null || look() === null) break
+      if (known === null || current() === null) break
     }
     suspicious = false
   }
@@ -192,7 +180,7 @@ export function postmasterWatch(
         const pollMs = clock.now() - startedAt < 5000 ? 20 : 100
         await (told ? Promise.race([told, clock.sleep(500, signal)]) : clock.sleep(pollMs, signal))
       }
-      look()
+      current()
       return true
     },
     foreignPid() {
@@ -218,7 +206,7 @@ export function postmasterWatch(
       while (!signal.aborted) {
         const told = known === null || known.child !== null || connected()
         await clock.sleep(told ? BACKSTOP_MS : LOOK_MS, signal)
-        if (known) look()
+        if (known) current()
       }
     },
   }
