@@ -54,7 +54,10 @@ test('the agent is the very process that was started: signals and process ids re
 test('the agent runs with the options of V8 that save memory', () => {
   build('process.stdout.write(process.execArgv.join(" "))')
   const { stdout } = spawnSync(program('matriarch'), [], { encoding: 'utf8' })
-  assert.equal(stdout, '--max-semi-space-size=2 --initial-old-space-size=16 --max-old-space-size=512 --no-memory-reducer')
+  assert.equal(
+    stdout,
+    '--max-semi-space-size=2 --initial-old-space-size=16 --max-old-space-size=512 --no-memory-reducer',
+  )
 })
 
 test('a start script says in one line that Node.js is missing or too old', () => {
