@@ -112,31 +112,22 @@ async function crashFailover({ cluster, timing }: Bench): Promise<Figures> {
 }
 
 function hostLost({ cluster }: Bench): Promise<Figures> {
-  return loseHost(cluster, (old) => old.killHost())
+  return loseHost(cluster, { act: (old) => old.killHost() })
 }
 
 /** The host neither refuses connections nor answers them: whoever asks it has to wait. */
-async function hostSilent({ cluster }: Bench): Promise<Figures> {
-  let silent: Member | null = null
-  const lose = async (old: Member): Promise<void> => {
-    silent = old
-    old.freezeHost()
-  }
-  return loseHost(cluster, lose, async () => silent?.killHost())
+function hostSilent({ cluster }: Bench): Promise<Figures> {
+  return loseHost(cluster, { act: async (old) => old.freezeHost(), after: (old) => old.killHost() })
 }
 
 /** Of a primary that also leads the store, if a member does. The gap, and the part of it after the store had ended the lease: before that nobody may take over. */
-async function loseHost(
-  cluster: Cluster,
-  lose: (old: Member) => Promise<void>,
-  after?: () => Promise<void>,
-): Promise<Figures> {
+async function loseHost(cluster: Cluster, loss: Pick<Probe, 'act' | 'after'>): Promise<Figures> {
   let leaseEnd = Number.NaN
   const { figures, firstWriteAt } = await probe(cluster, {
-    ...(after ? { after } : {}),
+    ...loss,
     before: (old) => cluster.store.leadFrom(old.config),
     act: async (old) => {
-      await lose(old)
+      await loss.act(old)
       const key = cluster.key('leader')
       await until('the lease ends', HEAL_MS, async () => (await cluster.store.get(key)) !== old.name)
       leaseEnd = performance.now()
@@ -158,14 +149,10 @@ async function agentKilled({ cluster, timing }: Bench): Promise<Figures> {
 }
 
 async function agentFrozen({ cluster, timing }: Bench): Promise<Figures> {
-  let frozen: Member | null = null
   const { figures } = await probe(cluster, {
-    act: async (old) => {
-      frozen = old
-      old.signalAgent('SIGSTOP')
-    },
+    act: async (old) => old.signalAgent('SIGSTOP'),
     watchMs: timing.ttl * 500,
-    after: async () => frozen?.signalAgent('SIGCONT'),
+    after: async (old) => old.signalAgent('SIGCONT'),
   })
   return figures
 }
@@ -177,7 +164,7 @@ interface Probe {
   readonly inPlace?: boolean
   /** How long to go on writing after writes were possible again. */
   readonly watchMs?: number
-  readonly after?: () => Promise<void>
+  readonly after?: (old: Member) => Promise<void>
 }
 
 interface Measured {
@@ -204,7 +191,7 @@ async function probe(
     return gap.ms > 60 && writer.firstWrite(old.name, gap.from)
   })
   await sleep(watchMs)
-  await after?.()
+  await after?.(old)
   await writer.stop()
   const healing = performance.now()
   for (const member of cluster.members) if (!member.isRunning) await member.start()

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../cluster/json.ts'
-import type { ClusterView } from '../../cluster/view.ts'
+import { type ClusterView, KEYS } from '../../cluster/view.ts'
 import type { Budget } from '../../ports/clock.ts'
 import { type ElectionBasis, keysAsRead, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Log } from '../../ports/log.ts'
@@ -11,8 +11,6 @@ import type { KeyValue } from './wire.ts'
 import { asOutcome, type ChangeOutcome, type Writes } from './writes.ts'
 
 interface Deps {
-  /** The full leader key. */
-  readonly key: string
   /** Before every key of the tree. */
   readonly prefix: string
   readonly name: string
@@ -28,9 +26,11 @@ const ROUNDS = 3
 /** The leader key: its value is our name, and it lives on our lease (spec dcs.md 3.2, acquire, renew, take, release). */
 export class Lock {
   readonly #deps: Deps
+  readonly #key: string
 
   constructor(deps: Deps) {
     this.#deps = deps
+    this.#key = deps.prefix + KEYS.leader
   }
 
   async acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
@@ -56,7 +56,8 @@ export class Lock {
    * bound to the lease if it still names us, or created if it is gone.
    */
   async renew(view: ClusterView, budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { mirror, key, name } = this.#deps
+    const { mirror, name } = this.#deps
+    const key = this.#key
     const { lease, outcome } = await this.#onLease(budget, 'refresh', async (id) => {
       const unchanged = mirror.ready
         ? this.#isMine(mirror.cache.get(key), id)
@@ -84,7 +85,7 @@ export class Lock {
    * out an hour later must not take the lock from another.
    */
   async take(budget: Budget): Promise<StoreOutcome<Lease>> {
-    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#deps.key)
+    let present: KeyValue | null = this.#deps.mirror.cache.get(this.#key)
     for (let round = 1; ; round += 1) {
       const condition: Condition = present ? { kind: 'version', modRevision: present.modRevision } : { kind: 'absent' }
       const { lease, outcome } = await this.#onLease(budget, 'ensure', (id) => this.#putIf([condition], id, budget))
@@ -98,12 +99,12 @@ export class Lock {
 
   /** Only this incarnation of the key: a late release must not delete a lock that was taken again since. */
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { mirror, key, name, writes } = this.#deps
-    const known = mirror.ready ? mirror.cache.get(key) : null
+    const { mirror, name, writes } = this.#deps
+    const known = mirror.ready ? mirror.cache.get(this.#key) : null
     if (mirror.ready && known?.value !== name) return { kind: 'refused', reason: 'the leader key is not ours' }
     const conditions: Condition[] = [{ kind: 'value', value: name }]
     if (known) conditions.push({ kind: 'version', modRevision: known.modRevision })
-    const outcome = await writes.putIf(key, conditions, null, budget, 'once')
+    const outcome = await writes.putIf(this.#key, conditions, null, budget, 'once')
     return outcome.kind === 'not-applied'
       ? { kind: 'refused', reason: 'the leader key is not ours' }
       : asOutcome(outcome)
@@ -115,8 +116,8 @@ export class Lock {
     budget: Budget,
     others: readonly JsonObject[] = [],
   ): Promise<ChangeOutcome> {
-    const { key, name, writes } = this.#deps
-    return writes.putIf(key, conditions, { value: name, lease }, budget, 'persist', others)
+    const { name, writes } = this.#deps
+    return writes.putIf(this.#key, conditions, { value: name, lease }, budget, 'persist', others)
   }
 
   #isMine(kv: KeyValue | null, lease: string): boolean {

@@ -1,5 +1,4 @@
 import { Resolver } from 'node:dns/promises'
-import { KEYS } from '../../cluster/view.ts'
 import { createHttpClient, type HttpClient } from '../../http/client.ts'
 import { NameCache, type ResolveAll } from '../../http/lookup.ts'
 import { loadTls, NO_TLS_FILES } from '../../http/tls.ts'
@@ -111,7 +110,7 @@ export function assemble(
   const lease = new OwnLease(gateway, clock, log, identity.timing)
   const writes = new Writes(gateway, mirror)
   const { prefix, name } = identity
-  const lock = new Lock({ key: prefix + KEYS.leader, prefix, name, lease, writes, mirror, log })
+  const lock = new Lock({ prefix, name, lease, writes, mirror, log })
   return { ...common, ...rest, writes, member: { lease, mirror, lock } }
 }
 

@@ -1,13 +1,12 @@
 import type { Version } from '../../cluster/stored.ts'
 import { elapsedMs, type Instant } from '../../cluster/time.ts'
+import { KEYS } from '../../cluster/view.ts'
 import type { Budget, Clock } from '../../ports/clock.ts'
 import { type DcsTiming, DONE, type ElectionBasis, keysAsRead, type Lease, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Session } from '../../raft/client/session.ts'
 import type { Branch, Change, Condition } from '../../raft/kv/command.ts'
 
 export interface LockDeps {
-  /** The full leader key. */
-  readonly key: string
   /** Before every key of the tree. */
   readonly prefix: string
   /** Of this member. */
@@ -22,11 +21,13 @@ export interface LockDeps {
 /** The leader key, and the lease of this member. Each change of the key prolongs the lease in the same step. */
 export class Lock {
   readonly #deps: LockDeps
+  readonly #key: string
   /** When the last request left that prolonged the lease. */
   #renewedAt: Instant | null = null
 
   constructor(deps: LockDeps) {
     this.#deps = deps
+    this.#key = deps.prefix + KEYS.leader
   }
 
   /** To be put before every change that binds a key to the lease. */
@@ -45,14 +46,14 @@ export class Lock {
   }
 
   acquire(budget: Budget, basis: ElectionBasis = {}): Promise<StoreOutcome<Lease>> {
-    const { key, prefix } = this.#deps
-    const unchanged = keysAsRead(basis).map(([relative, seen]) => conditionOn(prefix + relative, seen))
-    const conditions: Condition[] = [{ kind: 'absent', key }, ...unchanged]
+    const unchanged = keysAsRead(basis).map(([key, seen]) => conditionOn(this.#deps.prefix + key, seen))
+    const conditions: Condition[] = [{ kind: 'absent', key: this.#key }, ...unchanged]
     return this.#write([{ conditions, changes: [this.renewal(), this.#put()] }], budget)
   }
 
   renew(budget: Budget, mayCreate = true): Promise<StoreOutcome<Lease>> {
-    const { key, name, lease } = this.#deps
+    const { name, lease } = this.#deps
+    const key = this.#key
     const keep: Branch = {
       conditions: [{ kind: 'value', key, value: name }],
       changes: [this.renewal(), { kind: 'bind', key, lease }],
@@ -66,7 +67,8 @@ export class Lock {
   }
 
   async release(budget: Budget): Promise<StoreOutcome> {
-    const { key, name, session } = this.#deps
+    const { name, session } = this.#deps
+    const key = this.#key
     const branch: Branch = { conditions: [{ kind: 'value', key, value: name }], changes: [{ kind: 'delete', key }] }
     const outcome = await session.transact({ branches: [branch] }, budget)
     if (outcome.kind === 'unknown') return outcome
@@ -74,8 +76,8 @@ export class Lock {
   }
 
   #put(): Change {
-    const { key, name, lease } = this.#deps
-    return { kind: 'put', key, value: name, lease }
+    const { name, lease } = this.#deps
+    return { kind: 'put', key: this.#key, value: name, lease }
   }
 
   async #write(branches: readonly Branch[], budget: Budget): Promise<StoreOutcome<Lease>> {

@@ -63,15 +63,7 @@ export class RaftStore implements Store {
     if (mode === 'client' || !local) return started
     const { clock, random } = this.#deps
     const lease = `${name}/${Math.floor(random.next() * 2 ** 48).toString(16)}`
-    this.#lock = new Lock({
-      key: this.#key(KEYS.leader),
-      prefix,
-      name,
-      lease,
-      session,
-      clock,
-      timing: () => this.#timing,
-    })
+    this.#lock = new Lock({ prefix, name, lease, session, clock, timing: () => this.#timing })
     this.#unsubscribe = [
       local.onChange((changes) => this.#onChange(changes)),
       local.onReturn(() => this.#notify(['connection'])),
