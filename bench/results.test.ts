@@ -18,6 +18,16 @@ test('the table has a column for each agent, and says where a scenario failed', 
     failures: gaps.length > 0 ? {} : { switchover: ['not within 60 s'] },
   })
   const text = table([result('a', [700, 500, 900]), result('b', [])])
-  assert.match(text, /what a client sees \| a \(ttl 30, loop_wait 10\) \| b/)
-  assert.match(text, /writes stop during a switchover \| 0\.70 s \| failed \|/)
+  assert.match(text, /what a client sees +\| a \(ttl 30, loop_wait 10\) \| b/)
+  assert.match(text, /writes stop during a switchover +\| 0\.70 s +\| failed +\|/)
+  assert.equal(
+    new Set(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.length),
+    ).size,
+    1,
+    'laid out as the formatter wants it',
+  )
 })

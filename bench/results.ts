@@ -95,7 +95,11 @@ export function table(results: readonly Result[]): string {
     ...results.map((result) => `${result.label} (ttl ${result.timing.ttl}, loop_wait ${result.timing.loopWait})`),
   ]
   const rows = ROWS.map((row) => [row.title, ...results.map((result) => cell(row, result))])
-  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((cells) => cells[i]?.length ?? 0)))
+  const rule = widths.map((width) => '-'.repeat(width))
+  const lines = [header, rule, ...rows].map(
+    (cells) => `| ${cells.map((text, i) => text.padEnd(widths[i] ?? 0)).join(' | ')} |`,
+  )
   return `${lines.join('\n')}\n`
 }
 

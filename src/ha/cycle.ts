@@ -21,10 +21,11 @@ import { type Cycle, type Ha, holdsLock, inStore, saw } from './world.ts'
 /** One cycle: reads the cluster, decides, acts (spec ha.md 3). Runs under the mutex; never throws. */
 export function runCycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
   return ha.mutex.run(async () => {
-    const { journal, clock } = ha.world
+    const { journal } = ha.world
     const recorder = journal.keepsRecordings ? new CycleRecorder(ha) : null
-    const startedAt = clock.now()
     const recorded = recorder?.ha ?? ha
+    const { clock } = recorded.world
+    const startedAt = clock.now()
     const outcome = await guarded(recorded, () => cycle(recorded, signal))
     const text = ha.memory.settings.paused ? `PAUSE: ${outcome.text}` : outcome.text
     const result = { rule: outcome.rule, text }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
 import type { RewindSource } from '../ports/postgres.ts'
@@ -36,4 +37,16 @@ test('7.5 a standby leader never goes back to an older timeline by itself, and a
   const streaming = standbyLeader(true, primary(2, 900))
   assert.equal((await streaming.cycle()).rule, 'standby-leader-with-lock')
   for (const s of [older, streaming]) assert.equal(s.ha.memory.divergence.state, 'idle')
+})
+
+test('7.5 a settled standby leader ends what a sync key of before promised: it would bar all other copies from a promotion', async () => {
+  const s = standbyLeader(true, primary(1, 0))
+  s.keys.set('sync', printJson({ leader: 'b', sync_standby: 'c', quorum: 0 }))
+  await s.cycle()
+  assert.ok(!s.keys.has('sync'))
+  const settling = standbyLeader(true, primary(1, 0))
+  settling.server.role = 'replica'
+  settling.keys.set('sync', printJson({ leader: 'b', sync_standby: 'c', quorum: 0 }))
+  await settling.cycle()
+  assert.ok(settling.keys.has('sync'), 'not before it is one')
 })

@@ -3,6 +3,7 @@ import { observation } from './facts.ts'
 import { follow } from './follow.ts'
 import { type CycleResult, result } from './messages.ts'
 import { requestDivergenceCheck } from './rewind.ts'
+import { forgetPromises } from './sync/step.ts'
 import { remoteMember } from './upstream.ts'
 import { insideCycleMs } from './waiting.ts'
 import { type Cycle, withBudget } from './world.ts'
@@ -12,6 +13,7 @@ const REMOTE_ANSWER_MS = 5000
 
 /** The lock owner of a standby cluster follows the remote primary and never promotes (spec ha.md 7.5). */
 export async function enforceStandbyLeader(c: Cycle, following: CycleResult): Promise<CycleResult> {
+  if (c.world.postgres.role === 'standby_leader') await forgetPromises(c)
   if (await remoteIsOnNewerTimeline(c)) await requestDivergenceCheck(c, c.signal)
   return follow(c, { demoting: result('not-primary-following-remote'), following, refresh: true })
 }

@@ -65,11 +65,16 @@ class Answers {
     if (queue.values.length > 0) queue.last = queue.values.shift()
     return queue.last
   }
+
+  /** Beyond what was recorded time goes on with the waits, or a wait that is longer today would never end. */
+  slept(ms: number): void {
+    const now = this.#queues.get('clock.now')
+    if (now && now.values.length === 0 && typeof now.last === 'number') now.last += ms
+  }
 }
 
 const NEVER = new AbortController().signal
 const WAITS: Readonly<Record<string, unknown>> = {
-  'clock.sleep': async () => {},
   'clock.deadline': () => ({ signal: NEVER, done: () => {} }),
   'dcs.onChange': () => () => {},
   'postgres.onEvent': () => () => {},
@@ -82,6 +87,7 @@ function replayedWorld(recording: CycleRecording, answers: Answers): World {
       {
         get: (_, key) => {
           const question = `${name}.${String(key)}`
+          if (question === 'clock.sleep') return async (ms: number) => answers.slept(ms)
           if (NOT_RECORDED.includes(question)) return WAITS[question]
           const kind = answers.kindOf(question)
           if (kind === 'value') return answers.next(question)

@@ -3,6 +3,7 @@ import { isSyncLeader } from '../../cluster/sync-state.ts'
 import { printNames } from '../../cluster/values.ts'
 import { insideCycleMs } from '../waiting.ts'
 import type { Cycle } from '../world.ts'
+import { waitForConfirmation } from './confirmation.ts'
 import { knownSync, votersOf, writeSync } from './key.ts'
 import { assignNames } from './names.ts'
 import { pictureOf, type SyncPicture } from './observe.ts'
@@ -10,7 +11,6 @@ import { holdInStrictMode } from './strict.ts'
 
 /** How long a standby gets to become synchronous within the same cycle. */
 const BECOME_SYNC_MS = 2000
-const LOOK_MS = 100
 
 /**
  * One step of priority mode (spec ha.md 16.5): into PostgreSQL first, then into the key; out of the key first, then out
@@ -76,21 +76,11 @@ async function moveTo(c: Cycle, picture: SyncPicture, voters: NameSet): Promise<
     }
   }
   await assignNames(c, { kind: 'priority', count: active.size, names: active })
-  const confirmed = await waitForConfirmation(c, active, picture.confirmed)
+  const confirmed = picture.confirmed.includes(active)
+    ? active
+    : await waitForConfirmation(c, active, active.size, insideCycleMs(c, BECOME_SYNC_MS))
   if (confirmed.size === 0 || confirmed.equals(kept)) return
   if ((await writeSync(c, name, confirmed, 0)) === 'done')
     log.info(`Synchronous standby status assigned to ${printNames(confirmed.names())}`)
   else log.info('Synchronous replication key updated by someone else')
-}
-
-async function waitForConfirmation(c: Cycle, active: NameSet, confirmed: NameSet): Promise<NameSet> {
-  const { clock, postgres } = c.world
-  const limit = clock.now() + insideCycleMs(c, BECOME_SYNC_MS)
-  let known = confirmed
-  while (active.size > 0 && !known.equals(active) && clock.now() < limit && !c.signal.aborted) {
-    await clock.sleep(LOOK_MS, c.signal)
-    postgres.forgetObservation()
-    known = (await pictureOf(c))?.confirmed.and(active) ?? known
-  }
-  return known.and(active)
 }

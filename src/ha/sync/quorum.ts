@@ -1,6 +1,8 @@
 import { wantedSync } from '../../cluster/settings.ts'
 import { elapsedMs } from '../../cluster/time.ts'
+import { insideCycleMs } from '../waiting.ts'
 import type { Cycle } from '../world.ts'
+import { waitForConfirmation } from './confirmation.ts'
 import { commitsAreWith } from './holders.ts'
 import { knownSync, votersOf, writeSync } from './key.ts'
 import { assignNames } from './names.ts'
@@ -10,8 +12,8 @@ import { planQuorum } from './quorum-plan.ts'
 import type { PlanStep } from './quorum-state.ts'
 import { holdInStrictMode } from './strict.ts'
 
-/** Replicas usually become synchronous within a moment; then the key can be written in the same cycle. */
-const LOOK_AGAIN_MS = 1000
+/** How long standbys get to become synchronous before the plan is made anew, within the same cycle. */
+const BECOME_SYNC_MS = 1000
 
 /** One step of quorum commit (spec ha.md 17.2). */
 export async function quorumStep(c: Cycle): Promise<void> {
@@ -40,9 +42,11 @@ export async function quorumStep(c: Cycle): Promise<void> {
     for (const step of plan.steps) {
       if (overMs() >= c.settings.loopWaitMs || !(await execute(c, step))) return
     }
-    if (plan.steps.at(-1)?.kind !== 'restart' || overMs() + LOOK_AGAIN_MS >= c.settings.loopWaitMs) return
-    await clock.sleep(LOOK_AGAIN_MS, c.signal)
-    c.world.postgres.forgetObservation()
+    const { active } = picture
+    const leftMs = c.settings.loopWaitMs - overMs()
+    if (plan.steps.at(-1)?.kind !== 'restart' || active.size === 0 || leftMs <= 0 || c.signal.aborted) return
+    const enough = Math.min(wantedSync(c.settings), active.size)
+    await waitForConfirmation(c, active, enough, Math.min(insideCycleMs(c, BECOME_SYNC_MS), leftMs))
   }
 }
 

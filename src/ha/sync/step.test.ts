@@ -181,6 +181,36 @@ test('17.2 quorum: all may vote, the key follows within the cycle; a switch from
   assert.equal(before.live, 'ANY 2 (b,c)')
 })
 
+test('17.2 the key names a standby at most 0.2 s after it has caught up: until then it may not take over', async () => {
+  const short = { ttl: 5, loop_wait: 1, retry_timeout: 1 }
+  for (const settings of [
+    { synchronous_mode: 'quorum' },
+    { synchronous_mode: 'quorum', ...short },
+    { synchronous_mode: true },
+  ]) {
+    const s = new Synchronous(settings)
+    s.streaming = { b: 900 }
+    const start = s.nowMs
+    const { clock, dcs } = s.ha.world
+    const [sleep, write] = [clock.sleep.bind(clock), dcs.writeSync.bind(dcs)]
+    let named: number | null = null
+    Object.assign(clock, {
+      sleep: async (ms: number, signal: AbortSignal) => {
+        await sleep(ms, signal)
+        if (s.nowMs >= start + 300) s.streaming = { b: 1000 }
+      },
+    })
+    Object.assign(dcs, {
+      writeSync: async (...wanted: Parameters<typeof write>) => {
+        if (wanted[0].voters.length > 0) named ??= s.nowMs - start
+        return write(...wanted)
+      },
+    })
+    await s.step()
+    assert.ok(named !== null && named >= 300 && named <= 500, `after ${named} ms`)
+  }
+})
+
 const PROMOTIONS: readonly (readonly [
   title: string,
   settings: JsonObject,

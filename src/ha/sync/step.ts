@@ -65,6 +65,15 @@ async function announce(c: Cycle, kind: 'priority' | 'quorum', names: NameSet, c
   await setNames(c, text)
 }
 
+/**
+ * The leader of a standby cluster follows the remote primary: what the key promised of this cluster's own commits is over,
+ * and were it left, it would bar every copy but those of that time from being promoted later.
+ */
+export async function forgetPromises(c: Cycle): Promise<void> {
+  if (knownSync(c).leader === null || (await deleteSync(c)) !== 'done') return
+  c.world.log.info('Deleted the sync key of the time before this was a standby cluster')
+}
+
 async function disable(c: Cycle): Promise<void> {
   if (knownSync(c).leader === null) return setNames(c, null)
   if ((await deleteSync(c)) !== 'done') return

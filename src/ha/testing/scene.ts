@@ -308,7 +308,10 @@ export class Scene {
         this.calls.push(`sync ${state.leader}:${state.voters.join(',')}:${state.quorum}`)
         return { kind: 'done', value: version('2') }
       },
-      deleteSync: async () => done('delete sync'),
+      deleteSync: async () => {
+        this.keys.delete('sync')
+        return done('delete sync')
+      },
       writeInitialize: async (value) => {
         this.calls.push(`initialize ${value}`)
         if (this.answers.initialize === 'done') this.keys.set('initialize', value)
