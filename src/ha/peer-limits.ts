@@ -47,9 +47,10 @@ export function verdictOf(limit: Limitation | null): string {
 
 /**
  * The leader before is waited for less long where its lock is gone: mostly its host is lost or cut off and says nothing at
- * all, and everybody waits for the race.
+ * all, and everybody waits for the race. Longer would not help a connection whose first packet was lost: TCP sends it again
+ * after one second.
  */
-const FORMER_LEADER_MS = 1000
+const FORMER_LEADER_MS = 700
 
 /** As `askPeers`, for a race. */
 export async function askInRace(

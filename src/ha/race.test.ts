@@ -85,9 +85,9 @@ test('6.3 in a standby cluster nobody is too far behind: the remote primary has 
   assert.equal((await s.cycle()).rule, 'standby-leader-by-acquiring')
 })
 
-test('6.4 the leader before, that says nothing, holds a race up for one second, another member for two', async () => {
+test('6.4 the leader before, that says nothing, holds a race up for 0.7 s, another member for 2 s', async () => {
   for (const [silent, waits] of [
-    ['b', 1000],
+    ['b', 700],
     ['c', 2000],
   ] as const) {
     const s = new Scene().leader('b')
