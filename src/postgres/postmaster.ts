@@ -14,6 +14,7 @@ import {
   type ProcessTable,
   signalProcess,
 } from './process-table.ts'
+import { type WatchedProcess, watchProcess } from './watched-process.ts'
 
 /** A living postmaster of our data directory. */
 export interface Postmaster extends ProcessIdentity {
@@ -63,6 +64,11 @@ const launchedHere = new Set<string>()
 interface Known {
   readonly postmaster: Postmaster
   readonly child: ChildProcess | null
+  readonly watched: WatchedProcess
+}
+
+function hasExited(child: ChildProcess | null): boolean {
+  return child !== null && (child.exitCode !== null || child.signalCode !== null)
 }
 
 export function postmasterWatch(
@@ -77,20 +83,21 @@ export function postmasterWatch(
   let suspicious = false
   const listeners: (() => void)[] = []
 
-  function isAlive({ postmaster, child }: Known): boolean {
-    if (child && (child.exitCode !== null || child.signalCode !== null)) return false
-    return isSameProcessAlive(table, postmaster)
+  function know(postmaster: Postmaster, child: ChildProcess | null): void {
+    known?.watched.close()
+    known = { postmaster, child, watched: watchProcess(table, postmaster) }
   }
 
   function current(): Postmaster | null {
-    if (known && isAlive(known)) return known.postmaster
+    if (known && !hasExited(known.child) && known.watched.isAlive()) return known.postmaster
     if (known) ended()
     const found = find()
-    if (found) known = { postmaster: found, child: null }
+    if (found) know(found, null)
     return found
   }
 
   function ended(): void {
+    known?.watched.close()
     known = null
     queueMicrotask(() => {
       for (const listener of listeners) listener()
@@ -154,7 +161,7 @@ export function postmasterWatch(
       const stat = child.pid === undefined ? null : table.stat(child.pid)
       if (!stat) return null
       const postmaster = { pid: stat.pid, startTicks: stat.startTicks, singleUser: false }
-      known = { postmaster, child }
+      know(postmaster, child)
       launchedHere.add(identityText(postmaster))
       child.once('exit', () => {
         launchedHere.delete(identityText(postmaster))
@@ -175,7 +182,7 @@ export function postmasterWatch(
       // The kernel tells the end of a child; a postmaster found running has to be looked at.
       const told = child ? new Promise((resolve) => child.once('exit', resolve)) : null
       const startedAt = clock.now()
-      while (isAlive({ postmaster, child })) {
+      while (!hasExited(child) && isSameProcessAlive(table, postmaster)) {
         if (signal.aborted) return false
         const pollMs = clock.now() - startedAt < 5000 ? 20 : 100
         await (told ? Promise.race([told, clock.sleep(500, signal)]) : clock.sleep(pollMs, signal))

@@ -82,8 +82,8 @@ export function isSameProcessAlive(table: ProcessTable, one: ProcessIdentity): b
   return stat !== null && stat.startTicks === one.startTicks && !isDead(stat)
 }
 
-export function isDead(stat: ProcessStat): boolean {
-  return stat.state === 'Z' || stat.state === 'X'
+export function isDead({ state }: Pick<ProcessStat, 'state'>): boolean {
+  return state === 'Z' || state === 'X'
 }
 
 /** All living descendants of `ancestor`, parents before their children. */
