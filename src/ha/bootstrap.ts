@@ -3,7 +3,7 @@ import { STRICT_PLACEHOLDER } from '../cluster/standby-names.ts'
 import { isNofailover } from '../cluster/tags.ts'
 import { later } from '../cluster/time.ts'
 import { isLocked, isSystemIdentifier, leaderMember } from '../cluster/view.ts'
-import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow } from './clone.ts'
+import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow, copyOfRemote } from './clone.ts'
 import { isPrimary } from './facts.ts'
 import { takeLock } from './lock.ts'
 import { type CycleResult, fatal, result } from './messages.ts'
@@ -21,7 +21,7 @@ export async function fillEmptyDirectory(c: Cycle): Promise<CycleResult> {
   const nofailover = isNofailover(world.identity().tags)
   if (!isLocked(view) && view.initialize === null && !nofailover && postgres.hasBootstrapSection())
     return raceForInitialize(c)
-  const source = isLocked(view) ? chooseCloneSource(c) : null
+  const source = isLocked(view) ? chooseCloneSource(c) : copyOfRemote(c)
   if (source) {
     return beginOrBusy(c, `bootstrap ${source.text}`, result('clone', source.text), (signal) =>
       cloneAndFollow(c, source.source, signal),

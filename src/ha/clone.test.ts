@@ -85,3 +85,25 @@ test('4.2 and 15.1 in a standby cluster copies are made by its methods, and its 
   assert.ok(first.s.did('start following remote as standby_leader'))
   assert.equal(first.s.ha.memory.bootstrap.result, true)
 })
+
+test('4.1 in a standby cluster that nobody is left of, a member that lost its data copies the remote primary', async () => {
+  const far = { standby_cluster: { host: 'far', port: 5433 } }
+  const alone = async (scene: (s: Scene) => void, settings: JsonObject = far): Promise<string> => {
+    const { s, asked } = empty(settings)
+    s.leader(null).keys.set('initialize', '7000000000000000001')
+    s.keys.delete('members/c')
+    scene(s.member('a', { role: 'uninitialized' }).member('b', { role: 'uninitialized' }))
+    const { text } = await s.cycle()
+    assert.deepEqual(
+      asked.map(({ source }) => source?.kind),
+      text.includes('clone from') ? ['remote'] : [],
+    )
+    return text
+  }
+  assert.equal(await alone(() => {}), 'trying to bootstrap clone from remote member far:5433')
+  const waits = 'waiting for standby_leader to bootstrap'
+  assert.equal(await alone((s) => s.member('b', { role: 'replica' })), waits, 'who has data will lead')
+  assert.equal(await alone((s) => s.keys.set('initialize', '')), waits, 'somebody is at it')
+  assert.equal(await alone(() => {}, { standby_cluster: { restore_command: 'cp' } }), waits)
+  assert.equal(await alone(() => {}, {}), 'waiting for leader to bootstrap')
+})

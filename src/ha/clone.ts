@@ -1,12 +1,18 @@
 import { isCloneSource } from '../cluster/member.ts'
-import { leaderMember } from '../cluster/view.ts'
+import { isSystemIdentifier, leaderMember } from '../cluster/view.ts'
 import type { Upstream } from '../ports/postgres.ts'
 import { chooseUpstream, remoteMember } from './upstream.ts'
 import { freshCycle } from './view-loading.ts'
 import { type Cycle, did, type Ha, holdsLock } from './world.ts'
 
+export interface CloneSource {
+  readonly source: Upstream
+  /** For the log. */
+  readonly text: string
+}
+
 /** Where an empty member copies from: any running member that offers itself, else the leader (spec ha.md 4.1). */
-export function chooseCloneSource(c: Cycle): { readonly source: Upstream; readonly text: string } | null {
+export function chooseCloneSource(c: Cycle): CloneSource | null {
   const leader = leaderMember(c.view)
   const offered = c.view.members.filter(
     (member) => member.name !== c.world.name && member.name !== leader?.name && isCloneSource(member),
@@ -15,6 +21,18 @@ export function chooseCloneSource(c: Cycle): { readonly source: Upstream; readon
   const member = replica ?? leader
   if (!member || member.data.connUrl === null || member.name === c.world.name) return null
   return { source: { kind: 'member', member }, text: `from ${replica ? 'replica' : 'leader'} '${member.name}'` }
+}
+
+/**
+ * A standby cluster that nobody is left of: the remote primary has everything, so a member that lost its data copies it
+ * from there instead of waiting for a leader that cannot come. As long as any other one has data, that one will lead.
+ */
+export function copyOfRemote(c: Cycle): CloneSource | null {
+  const { initialize, members } = c.view
+  const nobodyHasData = members.every(({ name, data }) => name === c.world.name || data.role === 'uninitialized')
+  const source = remoteMember(c)
+  if (!source || !c.settings.standbyCluster?.host || !isSystemIdentifier(initialize) || !nobodyHasData) return null
+  return { source, text: cloneText(source, null) }
 }
 
 /** In a standby cluster copies are made by the standby cluster's methods, whoever the source is (spec postgres.md 5.2). */
