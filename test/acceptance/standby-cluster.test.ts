@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { after, before } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
 import type { Member } from '../../lab/member.ts'
@@ -141,5 +142,19 @@ told(
     }
   },
 )
+
+told('4.1 all members lose their data: the cluster copies the remote primary anew', async () => {
+  const [source] = remote.members
+  assert.ok(source)
+  for (const member of site.members) {
+    await member.killHost()
+    rmSync(member.dataDir, { recursive: true })
+  }
+  await source.sql('CREATE TABLE after_all_was_lost AS SELECT 1 AS id')
+  for (const member of site.members) await member.start()
+  await standbyLeader()
+  for (const member of site.members)
+    await until(`${member.name} has the table`, STEP_MS, () => sees(member, 'after_all_was_lost'))
+})
 
 told('nothing that happened was a bug', async () => assertNoBug(site))
