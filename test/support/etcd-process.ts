@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePorts } from '../../lab/ports.ts'
 
 /** Files for a server that speaks TLS to its clients. */
 export interface ServerTls {
@@ -12,29 +12,6 @@ export interface ServerTls {
   readonly key: string
   /** Clients must show a certificate of this authority. */
   readonly clientCa?: string
-}
-
-/** Where to look for free ports; movable where something else lives there. */
-const FIRST_PORT = Number(process.env['MATRIARCH_TEST_ETCD_PORT'] ?? 20110)
-const PORTS = 89
-/** Test files that run at the same time begin at different places. */
-let lastTried = process.pid * 13
-
-export async function freePort(): Promise<number> {
-  for (let i = 0; i < PORTS; i += 1) {
-    lastTried += 1
-    const port = FIRST_PORT + (lastTried % PORTS)
-    if (await isFree(port)) return port
-  }
-  throw new Error(`no free port from ${FIRST_PORT} on`)
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
 
 export function hasEtcd(): boolean {
@@ -72,7 +49,8 @@ export class EtcdProcess {
   }
 
   static async create(name: string, tls?: ServerTls): Promise<EtcdProcess> {
-    return new EtcdProcess(name, await freePort(), await freePort(), tls)
+    const [clientPort = 0, peerPort = 0] = await freePorts(2)
+    return new EtcdProcess(name, clientPort, peerPort, tls)
   }
 
   get url(): string {

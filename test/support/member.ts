@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePorts } from '../../lab/ports.ts'
 import type { JsonObject } from '../../src/cluster/json.ts'
 import { memberDataFrom } from '../../src/cluster/member.ts'
 import { clusterSettings, DEFAULT_TIMING } from '../../src/cluster/settings.ts'
@@ -12,7 +13,7 @@ import { createFilesSide, type FilesSide } from '../../src/postgres/files-side.t
 import { passwordFile } from '../../src/postgres/password-file.ts'
 import { ProcessSide, type ProcessTools, processTools } from '../../src/postgres/process-side.ts'
 import { systemClock } from '../../src/system/clock.ts'
-import { freePorts, postgresBinDir } from './postgres.ts'
+import { postgresBinDir } from './postgres.ts'
 import { type Recorded, recordedLog } from './server.ts'
 
 export interface MemberChanges {

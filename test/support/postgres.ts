@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePorts } from '../../lab/ports.ts'
+
+export { freePorts }
 
 const exec = promisify(execFile)
 
@@ -26,41 +28,6 @@ export async function leaveRoot(): Promise<void> {
   process.setuid?.(uid)
   process.env['HOME'] = '/tmp'
   process.chdir('/tmp')
-}
-
-const handedOut = new Set<number>()
-
-/**
- * Ports that nobody listens on, and that this process was not given before: of the range TEST_PORTS (`20200-20299`)
- * where it is set, else what the kernel gives.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const [first, last] = (process.env['TEST_PORTS'] ?? '').split('-').map(Number)
-  const found: number[] = []
-  const take = (port: number | null): void => {
-    if (port === null || handedOut.has(port)) return
-    handedOut.add(port)
-    found.push(port)
-  }
-  if (first && last) {
-    // Test files run side by side: each begins somewhere else.
-    const size = last - first + 1
-    const start = (process.pid * 7) % size
-    for (let i = 0; i < size && found.length < count; i++) take(await tryPort(first + ((start + i) % size)))
-  } else for (let i = 0; i < 100 && found.length < count; i++) take(await tryPort(0))
-  if (found.length < count) throw new Error(`no ${count} free ports in ${process.env['TEST_PORTS']}`)
-  return found
-}
-
-function tryPort(port: number): Promise<number | null> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(null))
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : null))
-    })
-  })
 }
 
 /** A database cluster in a temporary directory. Nothing is started yet. */
