@@ -28,6 +28,7 @@ const AGENT_OPTIONS = [
   '--initial-old-space-size=16',
   '--max-old-space-size=512',
   '--no-memory-reducer',
+  '--expose-gc',
 ]
 const QUIET = { isDebug: false, debug() {}, info() {}, warning() {}, error() {}, critical() {} }
 

@@ -7,6 +7,7 @@ import { readEnvironment } from '../config/environment.ts'
 import { type LocalConfiguration, printProblem } from '../config/local.ts'
 import type { Config, Problem } from '../config/types.ts'
 import { systemClock } from '../system/clock.ts'
+import { keepHeapSmall } from '../system/garbage.ts'
 import { type Arguments, readArguments, USAGE } from './arguments.ts'
 import { assemble } from './assemble.ts'
 import { hasGuard } from './guard.ts'
@@ -45,8 +46,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       return 0
     }
     case 'run':
+      keepHeapSmall()
       return run(read)
     case 'raft-controller': {
+      keepHeapSmall()
       const { runController } = await import('./raft-controller.ts')
       return runController(read.configPath)
     }
