@@ -1,7 +1,7 @@
 import { minimumSync, syncMode } from '../cluster/settings.ts'
 import { STRICT_PLACEHOLDER } from '../cluster/standby-names.ts'
 import { isNofailover } from '../cluster/tags.ts'
-import { later } from '../cluster/time.ts'
+import { elapsedMs, later } from '../cluster/time.ts'
 import { isLocked, isSystemIdentifier, leaderMember } from '../cluster/view.ts'
 import { bootstrapStandbyLeader, chooseCloneSource, cloneAndFollow, copyOfRemote } from './clone.ts'
 import { isPrimary } from './facts.ts'
@@ -12,15 +12,16 @@ import { beginOrBusy } from './rewind.ts'
 import { storeOutage } from './store-outage.ts'
 import { setNames } from './sync/names.ts'
 import { reloadView } from './view-loading.ts'
-import { type Cycle, did, inStore } from './world.ts'
+import { type Cycle, did, inStore, saw } from './world.ts'
 
 /** Nothing in the data directory: make a new cluster, or copy one (spec ha.md 4.1). */
 export async function fillEmptyDirectory(c: Cycle): Promise<CycleResult> {
   const { view, world, settings } = c
   const { postgres } = world
   const nofailover = isNofailover(world.identity().tags)
+  if (view.initialize !== null) c.memory.bootstrap.missingSince = null
   if (!isLocked(view) && view.initialize === null && !nofailover && postgres.hasBootstrapSection())
-    return raceForInitialize(c)
+    return someoneMayHaveData(c) ? result('wait-for-leader') : raceForInitialize(c)
   const source = isLocked(view) ? chooseCloneSource(c) : copyOfRemote(c)
   if (source) {
     return beginOrBusy(c, `bootstrap ${source.text}`, result('clone', source.text), (signal) =>
@@ -32,6 +33,25 @@ export async function fillEmptyDirectory(c: Cycle): Promise<CycleResult> {
     return beginOrBusy(c, `bootstrap ${text}`, result('clone', text), (signal) => cloneAndFollow(c, null, signal))
   }
   return settings.standbyCluster ? result('wait-for-standby-leader') : result('wait-for-leader')
+}
+
+/**
+ * A store that was wiped looks like one of a new cluster. Who has the data of the old one writes `initialize` again within a
+ * cycle; a new cluster begun before that would take its name, and nobody could join it. So a member that has lost its data
+ * waits while another one shows that it has some, and for `ttl` where it knows that there was a cluster.
+ */
+function someoneMayHaveData(c: Cycle): boolean {
+  const { memory, settings, view, world } = c
+  const holder = view.members.find(
+    ({ name, data }) => name !== world.name && data.role !== null && data.role !== 'uninitialized',
+  )
+  const wasInitialized = isSystemIdentifier(memory.store.lockedView?.initialize ?? null)
+  if (wasInitialized) memory.bootstrap.missingSince ??= world.clock.now()
+  const { missingSince } = memory.bootstrap
+  const mustWait = missingSince !== null && elapsedMs(missingSince, world.clock.now()) < settings.ttlMs
+  if (!holder && !mustWait) return false
+  saw(c, 'no initialize key, yet there may be data', { member: holder?.name ?? null })
+  return true
 }
 
 /** Exactly one member may initialize: the one that creates the key. */

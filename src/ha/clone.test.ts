@@ -76,7 +76,7 @@ test('4.2 and 15.1 in a standby cluster copies are made by its methods, and its 
   await plain.s.cycle()
   assert.deepEqual(plain.asked[0]?.methods, ['basebackup'], 'the methods of the file may hold a history of before')
   const first = empty(standby)
-  first.s.leader(null).keys.delete('initialize')
+  first.s.newCluster()
   await first.s.cycle()
   const [request] = first.asked
   assert.ok(request?.source?.kind === 'remote')

@@ -83,8 +83,7 @@ const CASES: readonly Case[] = [
   {
     title: '4.1 nobody has initialized: the one that creates the key does',
     scene: (s) => {
-      s.keys.delete('initialize')
-      Object.assign(s.server, { directory: { kind: 'empty' }, alive: false })
+      s.newCluster()
     },
     rule: 'bootstrap',
     did: ['initialize ', 'bootstrap'],
@@ -92,9 +91,7 @@ const CASES: readonly Case[] = [
   {
     title: '4.1 another one was faster to initialize',
     scene: (s) => {
-      s.keys.delete('initialize')
-      s.answers.initialize = 'refused'
-      Object.assign(s.server, { directory: { kind: 'empty' }, alive: false })
+      s.newCluster().answers.initialize = 'refused'
     },
     rule: 'initialize-lost',
     didNot: ['bootstrap'],
@@ -102,9 +99,7 @@ const CASES: readonly Case[] = [
   {
     title: '4.1 a member that must not be promoted never initializes',
     scene: (s) => {
-      s.keys.delete('initialize')
-      s.tags = { nofailover: true }
-      Object.assign(s.server, { directory: { kind: 'empty' }, alive: false })
+      s.newCluster().tags = { nofailover: true }
     },
     rule: 'wait-for-leader',
   },

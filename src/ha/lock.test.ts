@@ -42,10 +42,7 @@ test('8.2 a renewal makes the lease longer; a refusal ends it; no answer leaves 
 })
 
 test('8.3 a new cluster takes the lock without asking, after the keys that make it a cluster', async () => {
-  const s = new Scene().leader(null)
-  s.keys.delete('initialize')
-  s.server.directory = { kind: 'empty' }
-  s.server.alive = false
+  const s = new Scene().newCluster()
   assert.equal((await s.cycle()).rule, 'bootstrap')
   Object.assign(s.server, { directory: { kind: 'present' }, alive: true, role: 'primary', inRecovery: false })
   assert.equal((await s.cycle()).rule, 'post-bootstrap')
@@ -57,10 +54,7 @@ test('8.3 a new cluster takes the lock without asking, after the keys that make 
 
 test('3.5 a bootstrap whose server is still in recovery waits; one whose server is gone is undone', async () => {
   const bootstrapping = async (): Promise<Scene> => {
-    const s = new Scene().leader(null)
-    s.keys.delete('initialize')
-    s.server.directory = { kind: 'empty' }
-    s.server.alive = false
+    const s = new Scene().newCluster()
     await s.cycle()
     Object.assign(s.server, { directory: { kind: 'present' }, alive: true })
     return s

@@ -96,6 +96,8 @@ export interface BootstrapMemory {
   active: boolean
   /** Of post_bootstrap; `null` until it has run. */
   result: boolean | null
+  /** Since when the store has no `initialize` key although this member knows a cluster that had one. */
+  missingSince: Instant | null
 }
 
 export interface PromotionMemory {
@@ -166,7 +168,7 @@ export function newMemory(
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },
     race: { backoffSince: null, releasedAt: null, fenceFailedAt: null, primarySeen: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
-    bootstrap: { active: false, result: null },
+    bootstrap: { active: false, result: null, missingSince: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },
     divergence: { state: 'idle', source: null, startFailed: false, loss: null, checkpoint: 'none' },
     failsafe: { at: LONG_AGO, leader: null, slots: null, written: null },

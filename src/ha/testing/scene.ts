@@ -173,6 +173,14 @@ export class Scene {
     return this
   }
 
+  /** Nobody has any data yet, and the store knows nothing of the cluster. */
+  newCluster(): this {
+    this.leader(null).keys.delete('initialize')
+    for (const name of ['a', 'b', 'c']) this.member(name, { role: 'uninitialized', state: 'stopped' })
+    Object.assign(this.server, { directory: { kind: 'empty' }, alive: false })
+    return this
+  }
+
   /** This member is a healthy primary with the lock. */
   primary(): this {
     this.leader('a')
