@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts } from '../../lab/ports.ts'
 
-export { freePorts }
-
 const exec = promisify(execFile)
 
 /** A directory with PostgreSQL's programs: PG_BIN, else the newest that Debian installed. */

@@ -74,21 +74,21 @@ class Answers {
 }
 
 const NEVER = new AbortController().signal
-const WAITS: Readonly<Record<string, unknown>> = {
+const WAITS = {
   'clock.deadline': () => ({ signal: NEVER, done: () => {} }),
   'dcs.onChange': () => () => {},
   'postgres.onEvent': () => () => {},
 }
 
 function replayedWorld(recording: CycleRecording, answers: Answers): World {
+  const waits: Readonly<Record<string, unknown>> = { ...WAITS, 'clock.sleep': async (ms: number) => answers.slept(ms) }
   const port = (name: string): unknown =>
     new Proxy(
       {},
       {
         get: (_, key) => {
           const question = `${name}.${String(key)}`
-          if (question === 'clock.sleep') return async (ms: number) => answers.slept(ms)
-          if (NOT_RECORDED.includes(question)) return WAITS[question]
+          if (NOT_RECORDED.includes(question)) return waits[question]
           const kind = answers.kindOf(question)
           if (kind === 'value') return answers.next(question)
           if (kind === 'sync') return () => answers.next(question)
