@@ -13,7 +13,7 @@ import type {
   Upstream,
 } from '../../src/ports/postgres.ts'
 import { askServer, pause } from './context.ts'
-import { baseBackup, initdb, recoverAlone, rewindTo } from './copying.ts'
+import { baseBackup, canReach, initdb, recoverAlone, rewindTo } from './copying.ts'
 import { ServerFacts, STATEMENT_MS, upstreamHost } from './facts.ts'
 import { promoteServer, reloadServer, startServer, stopServer, takeCheckpoint } from './running.ts'
 
@@ -149,6 +149,12 @@ export class SimPostgres extends ServerFacts implements Postgres {
     this.setState('stopped')
     if (made) this.role = 'replica'
     return made
+  }
+
+  async copyObstacle({ source: upstream }: CloneRequest, signal: AbortSignal): Promise<string | null> {
+    const source = this.serverOf(upstream)
+    await pause(this.local, 3, signal)
+    return source && canReach(this.local, source) ? null : 'no connection'
   }
 
   async removeDataDirectory(): Promise<void> {

@@ -1,7 +1,7 @@
 import { isCloneSource } from '../cluster/member.ts'
 import { isSystemIdentifier, leaderMember } from '../cluster/view.ts'
-import type { Upstream } from '../ports/postgres.ts'
-import { chooseUpstream, remoteMember } from './upstream.ts'
+import type { CloneRequest, Upstream } from '../ports/postgres.ts'
+import { chooseUpstream, remoteMember, upstreamName } from './upstream.ts'
 import { freshCycle } from './view-loading.ts'
 import { type Cycle, did, type Ha, holdsLock } from './world.ts'
 
@@ -35,10 +35,28 @@ export function copyOfRemote(c: Cycle): CloneSource | null {
   return { source, text: cloneText(source, null) }
 }
 
+interface CloneOptions {
+  readonly basebackupOnly?: boolean
+}
+
 /** In a standby cluster copies are made by the standby cluster's methods, whoever the source is (spec postgres.md 5.2). */
-function methodsFor(ha: Ha): { readonly methods?: readonly string[] } {
+function cloneRequest(ha: Ha, source: Upstream | null, options: CloneOptions = {}): CloneRequest {
   const methods = ha.memory.settings.standbyCluster?.createReplicaMethods
-  return methods ? { methods: methods.length > 0 ? methods : ['basebackup'] } : {}
+  return { source, ...(methods ? { methods: methods.length > 0 ? methods : ['basebackup'] } : {}), ...options }
+}
+
+/**
+ * Asked before a member gives its data up for a copy: the source may just have lost its own, while its lease still runs, and
+ * then this member's are the last. @returns for the log and the operator; `null`: nothing known stands in the way
+ */
+export async function obstacleToCopy(
+  ha: Ha,
+  source: Upstream,
+  options: CloneOptions,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const obstacle = await ha.world.postgres.copyObstacle(cloneRequest(ha, source, options), signal)
+  return obstacle === null ? null : `no copy can be made from ${upstreamName(source)} now: ${obstacle}`
 }
 
 export function cloneText(source: Upstream | null, leaderName: string | null): string {
@@ -56,13 +74,13 @@ export async function cloneAndFollow(
   ha: Ha,
   source: Upstream | null,
   signal: AbortSignal,
-  options: { readonly basebackupOnly?: boolean } = {},
+  options: CloneOptions = {},
 ): Promise<boolean> {
   const { world, memory } = ha
   const leaderName = memory.store.view?.leader?.name ?? null
   const text = cloneText(source, leaderName)
   memory.divergence.state = 'idle'
-  const cloned = await world.postgres.clone({ source, ...methodsFor(ha), ...options }, signal)
+  const cloned = await world.postgres.clone(cloneRequest(ha, source, options), signal)
   did(ha, 'clone', { source: text, cloned })
   if (!cloned) {
     world.log.error(`failed to bootstrap ${text}`)
@@ -83,7 +101,7 @@ export async function cloneAndFollow(
 export async function bootstrapStandbyLeader(c: Cycle, signal: AbortSignal): Promise<boolean> {
   const source = remoteMember(c)
   if (!source) return false
-  const cloned = await c.world.postgres.clone({ source, ...methodsFor(c) }, signal)
+  const cloned = await c.world.postgres.clone(cloneRequest(c, source), signal)
   if (cloned) {
     c.world.log.info(`bootstrapped ${cloneText(source, null)}`)
     await c.world.postgres.follow({ upstream: source, role: 'standby_leader', timeoutMs: null, reload: false }, signal)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { reinitialize } from './reinitialize.ts'
+import { reinitializeFrom } from './rewind.ts'
 import { Scene } from './testing/scene.ts'
 
 const never = new AbortController().signal
@@ -53,4 +54,30 @@ test('13.3 something long that runs is in the way, unless it is to be ended', as
   assert.deepEqual(await reinitialize(s.ha, PLAIN, never), { ok: false, text: 'restart already in progress' })
   assert.equal((await reinitialize(s.ha, { ...PLAIN, force: true }, never)).text, 'reinitialize started')
   assert.equal(s.ha.actions.name, 'reinitialize')
+})
+
+test('13.3 the data stay as long as the source does not answer: they may be the last copy (seed 20051424)', async () => {
+  for (const force of [false, true]) {
+    const s = new Scene().leader('b')
+    await s.cycle()
+    busyWith(s, 'restart')
+    s.server.copyObstacle = 'connection refused'
+    assert.deepEqual(await reinitialize(s.ha, { ...PLAIN, force }, never), {
+      ok: false,
+      text: 'Can not reinitialize: no copy can be made from b now: connection refused',
+    })
+    assert.equal(s.ha.actions.name, 'restart')
+    assert.ok(!s.calls.includes('clone'))
+  }
+})
+
+test('13.3 the source is asked once more right before the data are given up', async () => {
+  const s = new Scene().leader('b')
+  await s.cycle()
+  const leader = s.ha.memory.store.lockedView?.members.find(({ name }) => name === 'b')
+  assert.ok(leader)
+  s.server.copyObstacle = 'connection refused'
+  assert.equal(await reinitializeFrom(s.ha, { kind: 'member', member: leader }, never), false)
+  assert.ok(s.said('Keeping the data directory: no copy can be made from b now: connection refused'))
+  assert.ok(!s.calls.some((call) => call === 'clone' || call.startsWith('stop')))
 })

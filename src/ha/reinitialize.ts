@@ -1,7 +1,7 @@
 import { isLocked, leaderMember } from '../cluster/view.ts'
 import type { RequestAnswer } from '../ports/control.ts'
 import type { Upstream } from '../ports/postgres.ts'
-import { chooseCloneSource } from './clone.ts'
+import { chooseCloneSource, obstacleToCopy } from './clone.ts'
 import { reinitializeFrom } from './rewind.ts'
 import { freshCycle } from './view-loading.ts'
 import { type Ha, holdsLock } from './world.ts'
@@ -42,7 +42,9 @@ async function planCopy(ha: Ha, { fromLeader }: ReinitializeRequest, signal: Abo
   if (holdsLock(c)) return refused('I am the leader, can not reinitialize')
   const leader = leaderMember(c.view)
   const source = fromLeader ? leader && { kind: 'member' as const, member: leader } : chooseCloneSource(c)?.source
-  return source ? { kind: 'copy', source } : refused('Cluster has no leader, can not reinitialize')
+  if (!source) return refused('Cluster has no leader, can not reinitialize')
+  const obstacle = await obstacleToCopy(ha, source, { basebackupOnly: fromLeader }, signal)
+  return obstacle === null ? { kind: 'copy', source } : refused(`Can not reinitialize: ${obstacle}`)
 }
 
 function refusal(text: string): RequestAnswer {

@@ -2,7 +2,7 @@ import { printLsn } from '../cluster/lsn.ts'
 import { isVersionBelow, type Member } from '../cluster/member.ts'
 import { leaderMember } from '../cluster/view.ts'
 import type { Upstream } from '../ports/postgres.ts'
-import { cloneAndFollow } from './clone.ts'
+import { cloneAndFollow, obstacleToCopy } from './clone.ts'
 import { compareHistories, historyExcerpt, lossOf, lossText } from './divergence.ts'
 import { type CycleResult, result } from './messages.ts'
 import { divergenceSource, upstreamName } from './upstream.ts'
@@ -163,13 +163,19 @@ async function removeAfterFailedRewind(ha: Ha): Promise<void> {
   ha.memory.divergence.state = 'idle'
 }
 
-/** Throws the data directory away and copies it anew. */
+/** Throws the data directory away and copies it anew; but not as long as there is nobody to copy from. */
 export async function reinitializeFrom(
   ha: Ha,
   source: Upstream,
   signal: AbortSignal,
   basebackupOnly = false,
 ): Promise<boolean> {
+  const obstacle = await obstacleToCopy(ha, source, { basebackupOnly }, signal)
+  if (obstacle !== null) {
+    ha.world.log.error(`Keeping the data directory: ${obstacle}`)
+    did(ha, 'keep the data', { because: obstacle })
+    return false
+  }
   const limitMs = ha.memory.settings.retryTimeoutMs
   await ha.world.postgres.stop({ mode: 'immediate', checkpoint: false, limitMs }, signal)
   return cloneAndFollow(ha, source, signal, { basebackupOnly })

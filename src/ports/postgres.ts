@@ -243,6 +243,8 @@ export interface Postgres {
   canCloneWithoutSource(settings: ClusterSettings): boolean
   /** Runs the replica methods in order; `null` source: those that need none. Leaves a stopped server. */
   clone(request: CloneRequest, signal: AbortSignal): Promise<boolean>
+  /** Why `clone` cannot work now, asked before data are given up for it; `null`: nothing known stands in the way. */
+  copyObstacle(request: CloneRequest, signal: AbortSignal): Promise<string | null>
   removeDataDirectory(): Promise<void>
   /** Renames data directory (WAL and tablespaces as well) to `<name>.failed`. */
   moveDataDirectoryAside(): Promise<void>

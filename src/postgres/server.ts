@@ -158,6 +158,7 @@ export async function createPostgres(
       systemIdentifier = null
       return clone.clone(request, signal)
     },
+    copyObstacle: (request, signal) => clone.obstacle(request, signal),
     async removeDataDirectory() {
       memory.setRole('uninitialized')
       systemIdentifier = null

@@ -50,6 +50,7 @@ export interface ServerFacts {
   bootstrapSection: boolean
   version: number
   rewindSource: RewindSource
+  copyObstacle: string | null
   /** As a standby: WAL comes. */
   streams: boolean
   /** As a standby, with its data as they are. */
@@ -97,6 +98,7 @@ export class Scene {
     bootstrapSection: true,
     version: 150000,
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
+    copyObstacle: null,
     streams: true,
     starts: true,
   }
@@ -460,6 +462,7 @@ export class Scene {
       postBootstrap: async () => act('post bootstrap', true),
       canCloneWithoutSource: () => false,
       clone: async () => act('clone', true),
+      copyObstacle: async () => server.copyObstacle,
       removeDataDirectory: async () => act('remove data directory', undefined),
       moveDataDirectoryAside: async () => act('move data directory aside', undefined),
       canRewind: async () => server.canRewind,

@@ -7,6 +7,7 @@ import { follow, Herd } from '../../../test/support/pair.ts'
 import { leaveRoot, postgresBinDir } from '../../../test/support/postgres.ts'
 import { recordedLog } from '../../../test/support/server.ts'
 import type { CloneProgress } from '../../ports/control.ts'
+import type { Upstream } from '../../ports/postgres.ts'
 import { exists } from '../files.ts'
 import { moveDataDirectoryAside, removeDataDirectory } from './remove-data-directory.ts'
 
@@ -30,6 +31,8 @@ async function script(name: string, body: string): Promise<string> {
   await writeFile(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 })
   return path
 }
+
+const NOBODY = { username: 'nobody', password: 'x', options: {} } as const
 
 const noteOf = (member: TestMember): string => join(member.root, '.data.unfinished')
 
@@ -182,4 +185,33 @@ test('5.6 a data directory that is moved aside keeps its WAL and tablespaces, an
   assert.ok(await exists(join(`${dataDir}.failed`, 'pg_tblspc', '16384', 'table')))
   assert.ok(!(await exists(join(`${dataDir}.failed`, 'old'))))
   await rename(`${dataDir}.failed`, dataDir)
+})
+
+test('13.3 before data are given up for a copy it is known that one can be made', async () => {
+  const member = await herd.member('node-8', {})
+  const elsewhere = await herd.member('node-9', { postgresql: { createReplicaMethods: ['own'] } })
+  const obstacle = (of: TestMember, upstream: Upstream, basebackupOnly = false): Promise<string | null> =>
+    of.clone.obstacle({ source: upstream, basebackupOnly }, never)
+  assert.equal(await obstacle(member, source.upstream), null)
+
+  assert.ok(source.upstream.kind === 'member')
+  const { member: original } = source.upstream
+  const at = (connUrl: string | null): Upstream => ({
+    kind: 'member',
+    member: { ...original, data: { ...original.data, connUrl } },
+  })
+  assert.match((await obstacle(member, at('postgres://127.0.0.1:1/postgres'))) ?? '', /ECONNREFUSED/)
+  assert.match((await obstacle(elsewhere, at('postgres://127.0.0.1:1/postgres'))) ?? '', /ECONNREFUSED/)
+  assert.equal(await obstacle(member, at(null)), 'the source has no address')
+
+  // who may not stream can still be given a copy by a method of the operator's own
+  member.change({ postgresql: { replication: NOBODY } })
+  elsewhere.change({ postgresql: { replication: NOBODY, createReplicaMethods: ['own'] } })
+  assert.match((await obstacle(member, source.upstream)) ?? '', /nobody/)
+  assert.equal(await obstacle(elsewhere, source.upstream), null)
+  assert.match((await obstacle(elsewhere, source.upstream, true)) ?? '', /nobody/)
+
+  const needsNobody = { createReplicaMethods: ['own'], methodSections: { own: { no_leader: true } } }
+  const alone = await herd.member('node-10', { postgresql: needsNobody })
+  assert.equal(await obstacle(alone, at('postgres://127.0.0.1:1/postgres')), null)
 })

@@ -10,7 +10,14 @@ import type { Configuration } from '../configuration/configuration.ts'
 import { printConninfo } from '../conninfo.ts'
 import { upstreamKeywords } from '../credentials.ts'
 import { errorText, inspectDataDirectory } from '../files.ts'
-import type { Binaries, CommandRunner, ConnectionKeywords, InstanceMemory, PasswordFile } from '../parts.ts'
+import type {
+  Binaries,
+  CommandRunner,
+  ConnectionKeywords,
+  InstanceMemory,
+  PasswordFile,
+  SqlConnector,
+} from '../parts.ts'
 import { isBasebackupOptionAllowed, toolArguments } from '../tool-options.ts'
 import type { WorkNote } from '../unfinished-work.ts'
 import { binaryVersion, majorOf } from '../version.ts'
@@ -22,6 +29,7 @@ import {
   methodSection,
   needsNoSource,
 } from './methods.ts'
+import { copyObstacle } from './obstacle.ts'
 import { BackupProgress } from './progress.ts'
 import { removeDataDirectory } from './remove-data-directory.ts'
 
@@ -32,6 +40,7 @@ export interface CloneDependencies {
   readonly runner: CommandRunner
   readonly binaries: Binaries
   readonly passwordFile: PasswordFile
+  readonly connector: SqlConnector
   readonly clock: Clock
   readonly log: Log
   readonly note: () => WorkNote
@@ -43,6 +52,8 @@ export interface CloneDependencies {
 export interface Clone {
   canCloneWithoutSource(settings: ClusterSettings): boolean
   clone(request: CloneRequest, signal: AbortSignal): Promise<boolean>
+  /** See the port. */
+  obstacle(request: CloneRequest, signal: AbortSignal): Promise<string | null>
   /** Of the base backup under way; `null`: none is. */
   readonly progress: CloneProgress | null
 }
@@ -171,6 +182,7 @@ export function createClone(deps: CloneDependencies): Clone {
 
   return {
     clone,
+    obstacle: (request, signal) => copyObstacle(deps, request, signal),
     canCloneWithoutSource: (settings) => canCloneWithoutSource(deps.config(), settings),
     get progress() {
       return progress.current
