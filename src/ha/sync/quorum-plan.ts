@@ -128,7 +128,7 @@ class Planner {
 
   /** Phase 0: somebody else wrote the key before, or what was found does not hold together. */
   #takeOver(): void {
-    const { leader, quorum, voters, standbys, numsync } = this.#state
+    const { leader, quorum, voters, standbys } = this.#state
     try {
       if (leader.toLowerCase() === this.#me.toLowerCase()) {
         const broken = brokenPromise(this.#state, this.#me)
@@ -142,10 +142,24 @@ class Planner {
     } catch (error) {
       if (!(error instanceof NoWay)) throw error
       this.warning = error.message
-      this.#state = { ...this.#state, leader: this.#me, voters: new NameSet() }
-      this.#confirmed = Math.max(this.#confirmed, 1)
-      this.#setQuorum(standbys.size - numsync, standbys)
+      this.#promiseWhatIsKept()
     }
+  }
+
+  /**
+   * The key says again what the names in PostgreSQL keep; it is written, however little differs. Where commits wait for
+   * nobody, nobody may take over, and the rest is for the next cycle.
+   */
+  #promiseWhatIsKept(): void {
+    const { standbys, numsync } = this.#state
+    this.#state = { ...this.#state, leader: this.#me, quorum: 0, voters: new NameSet() }
+    if (numsync === 0) {
+      this.#steps.push({ kind: 'quorum', leader: this.#me, quorum: 0, voters: new NameSet() })
+      this.#ended = true
+      return
+    }
+    this.#confirmed = Math.max(this.#confirmed, 1)
+    this.#setQuorum(standbys.size - numsync, standbys)
   }
 
   /** Phase 1: right after a restart nothing is confirmed yet, but what `sync` promises is known. */

@@ -1,4 +1,6 @@
+import type { NameSet } from '../../cluster/name-set.ts'
 import { wantedSync } from '../../cluster/settings.ts'
+import type { SyncState } from '../../cluster/sync-state.ts'
 import { elapsedMs } from '../../cluster/time.ts'
 import { insideCycleMs } from '../waiting.ts'
 import type { Cycle } from '../world.ts'
@@ -60,7 +62,8 @@ async function execute(c: Cycle, step: PlanStep): Promise<boolean> {
     case 'quorum': {
       const { leader, quorum, voters } = step
       // A key that is somebody else's is ours first of all: under it, he could take over alone.
-      if (knownSync(c).leader === c.world.name && !(await commitsAreWith(c, voters, quorum))) {
+      const mustHaveAll = knownSync(c).leader === c.world.name && !elects(knownSync(c), voters, quorum)
+      if (mustHaveAll && !(await commitsAreWith(c, voters, quorum))) {
         c.world.log.info(
           `Not yet setting quorum to ${quorum} of (${voters.names().join(', ')}): too few of them have all commits`,
         )
@@ -72,6 +75,11 @@ async function execute(c: Cycle, step: PlanStep): Promise<boolean> {
       return false
     }
   }
+}
+
+/** Whether everybody whom a key with these voters and this quorum would elect is elected by the key as it is. */
+function elects(sync: SyncState, voters: NameSet, quorum: number): boolean {
+  return votersOf(sync).includes(voters) && quorum >= sync.quorum
 }
 
 async function turnIntoQuorumForm(c: Cycle, picture: SyncPicture): Promise<void> {

@@ -168,6 +168,25 @@ test('17.4 quorum: who is left alone in the key must have what those who left it
   assert.deepEqual(await s.step(), ['sync a:c:0'])
 })
 
+test('17.4 quorum: a key from a backup of the store that promises what nobody keeps is put right at once (seed 21050398)', async () => {
+  const s = new Synchronous({ synchronous_mode: 'quorum' }).key('a', 'b')
+  s.streaming = {}
+  assert.deepEqual(await s.step(), ['sync a::0'], 'commits wait for nobody, so nobody may take over')
+  s.key('a', 'b')
+  s.streaming = { b: 1000 }
+  assert.equal((await s.step())[0], 'sync a::0')
+  assert.deepEqual(await s.step(), ['names ANY 1 (b)', 'sync a:b:0'])
+})
+
+test('17.4 quorum: a key that lets fewer elect than before is written whoever has what by now', async () => {
+  const s = new Synchronous({ synchronous_mode: 'quorum' })
+  await s.step()
+  s.key('a', 'b,c', 0)
+  s.streaming = { b: 900, c: 900 }
+  s.ha.memory.sync.changedAtLsn = lsn(1000)
+  assert.deepEqual(await s.step(), ['sync a:b,c:1'], 'with the key of the backup each of them could take over alone')
+})
+
 test('17.2 quorum: all may vote, the key follows within the cycle; a switch from priority only changes the form', async () => {
   const s = new Synchronous({ synchronous_mode: 'quorum' })
   assert.deepEqual(await s.step(), ['sync a::0', 'names ANY 1 (b,c)', 'sync a:b,c:1'])
