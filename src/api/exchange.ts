@@ -7,9 +7,9 @@ import type { AgentControl, MemberStatus } from '../ports/control.ts'
 import type { Log } from '../ports/log.ts'
 import { type Client, clientAddress } from './access.ts'
 import type { Allowlist } from './allowlist.ts'
-import type { Call } from './call.ts'
 import { denial } from './guard.ts'
 import { type HeaderSettings, headerList } from './headers.ts'
+import { LiveCall } from './live-call.ts'
 import type { Observer } from './observer.ts'
 import { knownTarget, NO_BODY, type RequestBody } from './request.ts'
 import { type ApiResponse, bare, errorPage, unsupportedMethod } from './response.ts'
@@ -106,59 +106,6 @@ function isKept(request: IncomingMessage, { isStopping }: Service): boolean {
   if (isStopping) return false
   const agent = request.headers['user-agent']
   return !agent?.startsWith('Patroni/') || request.headers.connection?.toLowerCase() === 'keep-alive'
-}
-
-/** What handlers see; the signal exists only for those who look at it. */
-class LiveCall implements Call {
-  readonly status: MemberStatus
-  readonly #service: Service
-  readonly #response: ServerResponse
-  #abort: AbortController | null = null
-
-  constructor(service: Service, status: MemberStatus, response: ServerResponse) {
-    this.status = status
-    this.#service = service
-    this.#response = response
-  }
-
-  get control(): AgentControl {
-    return this.#service.control
-  }
-
-  get clock(): Clock {
-    return this.#service.clock
-  }
-
-  get log(): Log {
-    return this.#service.log
-  }
-
-  get observer(): Observer {
-    return this.#service.observer
-  }
-
-  get statusText(): StatusText {
-    return this.#service.statusText
-  }
-
-  get openApi(): () => Promise<string | null> {
-    return this.#service.openApi
-  }
-
-  get signal(): AbortSignal {
-    if (!this.#abort) {
-      const abort = new AbortController()
-      const { waiting } = this.#service
-      waiting.add(abort)
-      this.#response.once('close', () => {
-        waiting.delete(abort)
-        abort.abort(new Error('the client is gone'))
-      })
-      if (this.#response.destroyed) abort.abort(new Error('the client is gone'))
-      this.#abort = abort
-    }
-    return this.#abort.signal
-  }
 }
 
 function announcesBody({ headers }: IncomingMessage): boolean {

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { clientAddress } from './access.ts'
 import { dateHeader, presented, type Service, serve } from './exchange.ts'
-import { headerList } from './headers.ts'
+import { FastLane } from './fast-lane.ts'
+import { printAnswer } from './print-answer.ts'
 import { type ApiResponse, errorPage, unsupportedMethod } from './response.ts'
 import type { TlsMaterial } from './tls-material.ts'
 
@@ -49,15 +50,22 @@ export function createProtocol(material: TlsMaterial | null, service: Service): 
   if (material) watchHandshakes(server as https.Server, material, service)
   // The server never listens itself; this is what starts its checks for requests that do not come to an end.
   server.emit('listening')
+  const toLibrary = (socket: Socket): void => {
+    server.emit('connection', socket)
+  }
+  const limits = { requestMs: REQUEST_LIMIT_MS, keepAliveMs: KEEP_ALIVE_MS }
+  const lane = material ? null : new FastLane(service, limits, toLibrary)
   return {
     fingerprint: material?.fingerprint ?? 'plain',
     take: (socket) => {
+      if (lane) return lane.take(socket)
       // Half a TLS connection has no use, and would never be closed.
-      if (material) socket.allowHalfOpen = false
-      server.emit('connection', socket)
+      socket.allowHalfOpen = false
+      toLibrary(socket)
     },
     retire: () => {
       isRetired = true
+      lane?.retire()
       server.closeIdleConnections()
     },
     destroy: () => {
@@ -92,9 +100,7 @@ function refuse(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: S
     return
   }
   const answer = refusal(error)
-  const list = headerList(answer, service.headers, dateHeader(service.clock.wallMs()))
-  const lines = list.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${list[i + 1]}`] : []))
-  socket.end(`HTTP/1.1 ${answer.status} ${answer.reason}\r\n${lines.join('\r\n')}\r\n\r\n${answer.body}`)
+  socket.end(printAnswer(answer, service.headers, dateHeader(service.clock.wallMs())))
 }
 
 function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): ApiResponse {

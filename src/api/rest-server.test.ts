@@ -97,6 +97,7 @@ describe('2.4 shapes on the wire', () => {
 
   test('each request is a DEBUG line', () =>
     withServer({}, async ({ port, log }) => {
+      log.isDebug = true
       await exchange(port, 'GET /primary?x=1')
       assert.match(
         log.lines.at(-1) ?? '',

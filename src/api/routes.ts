@@ -20,12 +20,18 @@ export interface Route {
   /** `null`: anybody may. Else whose addresses are let in by `allowlist_include_members` (spec rest-api.md 4). */
   readonly guard: 'members-of-view' | 'members-of-failsafe' | null
   readonly readsBody: boolean
+  /** Asked all the time by machines, answered from memory in a few hundred bytes; without headers of its own. */
+  readonly isCheck?: true
 }
 
 type Method = 'GET' | 'PATCH' | 'PUT' | 'POST' | 'DELETE'
 
 function read(handler: Handler): Route {
   return { handler, guard: null, readsBody: false }
+}
+
+function check(handler: Handler): Route {
+  return { ...read(handler), isCheck: true }
 }
 
 function act(handler: Handler, options: { readonly body: boolean } = { body: true }): Route {
@@ -42,8 +48,8 @@ export const ROUTES: Readonly<Record<string, Partial<Readonly<Record<Method, Rou
   journal: { GET: read(journal) },
   config: { GET: read(readConfig), PATCH: act(patchConfig), PUT: act(replaceConfig) },
   metrics: { GET: read(metrics) },
-  liveness: { GET: read(liveness) },
-  readiness: { GET: read(ready) },
+  liveness: { GET: check(liveness) },
+  readiness: { GET: check(ready) },
   failsafe: { GET: read(failsafe), POST: { handler: grantFailsafe, guard: 'members-of-failsafe', readsBody: true } },
   reload: { POST: act(reload, NO_BODY) },
   restart: { POST: act(restart), DELETE: act(cancelRestart, NO_BODY) },
@@ -54,7 +60,7 @@ export const ROUTES: Readonly<Record<string, Partial<Readonly<Record<Method, Rou
   'openapi.yaml': { GET: read(description) },
 }
 
-const HEALTH_CHECK = read(healthCheck)
+const HEALTH_CHECK = check(healthCheck)
 
 /**
  * Who answers. Reads that have no handler of their own are health checks: an unknown path is unhealthy, never "not

@@ -194,14 +194,15 @@ export function fakeAgent(status: MemberStatus = statusOf(), seen: Observation =
   return agent
 }
 
-/** A log that keeps lines, level first. */
-export function keptLog(): Log & { readonly lines: string[] } {
+/** A log that keeps lines, level first; as usual, details are not asked for. */
+export function keptLog(): Log & { readonly lines: string[]; isDebug: boolean } {
   const lines: string[] = []
   const at = (level: string) => (text: string) => {
     lines.push(`${level}: ${text}`)
   }
   return {
     lines,
+    isDebug: false,
     debug: at('DEBUG'),
     info: at('INFO'),
     warning: at('WARNING'),
