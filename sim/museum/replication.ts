@@ -203,6 +203,42 @@ export const leaderOfYesterday: Scenario = {
   },
 }
 
+export const promiseFromBackup: Scenario = {
+  name: 'quorum: the store is restored from a backup that lets a standby take over which commits have ceased to wait for',
+  members: ['a', 'b'],
+  config: { synchronous_mode: 'quorum' },
+  guard: {
+    name: 'where commits wait for nobody, the sync key names nobody',
+    out: {
+      filters: {
+        dcs: (dcs) =>
+          overriding(dcs, {
+            writeSync: async (state, version, budget) =>
+              state.voters.length > 0 || state.leader === null
+                ? dcs.writeSync(state, version, budget)
+                : { kind: 'done', value: version },
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader } = stage
+    const [standby] = stage.standbys
+    if (!standby) return
+    await stage.until('the standby may take over', () => syncVoters(stage).length === 1)
+    const backup = new Map(world.store.tree.keys)
+    const back = world.network.cutBothWays(leader.name, standby.name)
+    await stage.run(90_000)
+    world.store.tree.restore(backup)
+    await stage.run(15_000)
+    crashHost(world, leader)
+    await stage.run(60_000)
+    back()
+    bootHost(world, leader)
+    await stage.settled()
+  },
+}
+
 function syncVoters(stage: Stage): readonly string[] {
   return viewFromKeys(stage.world.store.tree.keys).sync.voters
 }
