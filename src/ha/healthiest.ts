@@ -14,7 +14,7 @@ import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
 import { ownLagBytes } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
-import { signOfPrimary } from './living-primary.ts'
+import { primaryLeftInPause, signOfPrimary } from './living-primary.ts'
 import { askInRace } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
@@ -53,6 +53,8 @@ export async function amHealthiest(c: Cycle): Promise<boolean> {
       `${promisedTo} may run as a primary in failsafe mode, on its consent from before it was started`,
     )
   }
+  const leftInPause = await primaryLeftInPause(c)
+  if (leftInPause !== null) return standBackBecause(c, leftInPause)
   if (steersRace(c, request)) {
     const objection = await objectionTo(c, request)
     if (objection !== null) {

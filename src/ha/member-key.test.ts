@@ -72,3 +72,16 @@ test('18.2 a server that is not asked, or does not answer, has no position', asy
   promoting.ha.actions.begin('promote', () => new Promise(() => {}))
   assert.ok(await positions(promoting))
 })
+
+test('18.2 and 6.3 what a server is being promoted from is told, and not remembered: it may have begun the next timeline (seed 22057871)', async () => {
+  const s = new Scene().leader('b')
+  await s.cycle()
+  const { own } = s.ha.memory
+  assert.equal(own.timeline, 1)
+  Object.assign(s.server, { role: 'promoted', streams: false })
+  assert.equal((await memberData(s.ha, never))['timeline'], 1)
+  assert.equal(own.timeline, null, 'nobody gets its vote as one of timeline 1')
+  Object.assign(s.server, { role: 'replica', timeline: 2 })
+  assert.equal((await memberData(s.ha, never))['timeline'], 2)
+  assert.equal(own.timeline, 2)
+})

@@ -58,13 +58,26 @@ async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promis
   if (seen.walReceiver?.status === 'streaming') data['replication_state'] = 'streaming'
   else if (seen.hasRestoreCommand) data['replication_state'] = 'in archive recovery'
   await learnReplicaTimeline(ha, seen, signal)
-  if (own.timeline !== null && own.timeline > 0) data['timeline'] = own.timeline
+  const timeline = own.timeline ?? (mayBecomePrimary(ha) ? await ha.world.postgres.identifyTimeline(signal) : null)
+  if (timeline !== null && timeline > 0) data['timeline'] = timeline
   return data
 }
 
-/** A replica's timeline: free where its WAL receiver tells it, else asked for only when it differs from the leader's. */
+/** It was told to promote and is still in recovery: the next commit may be on another timeline, whoever looks or not. */
+function mayBecomePrimary(ha: Ha): boolean {
+  return ha.world.postgres.role === 'promoted'
+}
+
+/**
+ * A replica's timeline: free where its WAL receiver tells it, else asked for only when it differs from the leader's. Of a
+ * server that is being promoted nothing is remembered: it could give its vote by the timeline that it has left.
+ */
 export async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
   const { own } = ha.memory
+  if (mayBecomePrimary(ha)) {
+    own.timeline = null
+    return
+  }
   if (seen.walReceiver?.timeline) return
   if (own.timeline !== null && own.timeline === own.leaderTimeline) return
   own.timeline = (await ha.world.postgres.identifyTimeline(signal)) ?? own.timeline

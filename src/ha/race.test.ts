@@ -4,8 +4,10 @@ import { type JsonObject, printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { MINIMUM_GUARDED_TIMING } from '../cluster/settings.ts'
 import { type Instant, LONG_AGO, later } from '../cluster/time.ts'
+import { timeline } from '../cluster/timeline.ts'
 import type { Budget } from '../ports/clock.ts'
 import type { PeerAddress } from '../ports/peers.ts'
+import type { RewindSource } from '../ports/postgres.ts'
 import { receiveFailsafe } from './failsafe.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -277,4 +279,29 @@ test('9 a number of a timeline that nobody can have reached does not stop a prom
   })
   assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
   assert.deepEqual(written, [2])
+})
+
+test('6.2 and 11 a primary that was left in pause by its agent is asked itself: its lock ends, it does not (seed 22007750)', async () => {
+  const end = async (left: { readonly pause: boolean; readonly server: RewindSource; readonly order?: boolean }) => {
+    const s = new Scene().leader('b').member('b', { pause: left.pause })
+    await s.cycle()
+    s.peers.delete('b')
+    s.leader(null)
+    if (left.order) s.keys.set('failover', printJson({ member: 'a' }))
+    s.server.rewindSource = left.server
+    const { rule } = await s.cycle()
+    return { rule, s }
+  }
+  const alive = { kind: 'primary', timeline: timeline(1), history: [] } as const
+  const gone = { kind: 'unreachable', reason: 'ECONNREFUSED' } as const
+  for (const order of [false, true]) {
+    const { rule, s } = await end({ pause: true, server: alive, order })
+    assert.equal(rule, 'follow-not-healthiest')
+    assert.ok(
+      s.said('WARNING Primary (b) is still alive without an agent: it was left in pause. Start its agent, or stop it'),
+    )
+    assert.equal((await end({ pause: true, server: gone, order })).rule, 'promote-by-acquiring')
+    assert.equal((await end({ pause: true, server: { kind: 'in-recovery' }, order })).rule, 'promote-by-acquiring')
+  }
+  assert.equal((await end({ pause: false, server: alive })).rule, 'promote-by-acquiring', 'nobody else is asked twice')
 })
