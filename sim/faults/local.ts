@@ -2,6 +2,7 @@ import { isVoter } from '../../src/cluster/sync-state.ts'
 import { viewFromKeys } from '../../src/cluster/view.ts'
 import type { PgServer } from '../pg/server.ts'
 import { includes } from '../pg/wal.ts'
+import type { Host } from '../world/host.ts'
 import type { World } from '../world/world.ts'
 import { type Fault, primaryOf, victim } from './fault.ts'
 
@@ -29,9 +30,12 @@ function everybodyCanFollow(world: World, { files, host: leader }: PgServer): bo
 
 /** The file system of the data directory is not there for a while. */
 export const dataAway: Fault = (scene) => {
-  const { server, name } = victim(scene)
-  const { world } = scene
-  if (server.unmounted) return undefined
+  const host = victim(scene)
+  return host.server.unmounted ? undefined : unmount(scene.world, host)
+}
+
+/** @returns what brings it back */
+export function unmount(world: World, { server, name }: Host): () => void {
   world.trace.add(name, '!!! its data directory is not accessible')
   server.kill()
   server.unmounted = { files: server.files }

@@ -93,7 +93,7 @@ export function endPause(world: World): void {
   if (inForce.some((document) => document?.['pause'] === true)) setPause(world, false)
 }
 
-function setPause(world: World, on: boolean): void {
+export function setPause(world: World, on: boolean): void {
   world.handsIn(['two writers', 'lost rows', 'timeline twice'])
   const { config } = viewFromKeys(world.store.tree.keys)
   const remembered = [...world.hosts.values()].find((host) => host.dynamicConfig)?.dynamicConfig

@@ -1,5 +1,6 @@
 import { lsn } from '../../src/cluster/lsn.ts'
 import { type ClusterView, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
+import { unmount } from '../faults/local.ts'
 import { requestSwitchover } from '../faults/operator.ts'
 import { bootHost, crashHost } from '../faults/processes.ts'
 import type { Scenario, Stage } from '../scenario.ts'
@@ -235,6 +236,51 @@ export const promiseFromBackup: Scenario = {
     await stage.run(60_000)
     back()
     bootHost(world, leader)
+    await stage.settled()
+  },
+}
+
+export const voteFromYesterday: Scenario = {
+  name: 'quorum: a new primary loses the store in the second of its promotion, and the leader before, with more WAL, asks for its vote',
+  members: ['a', 'b'],
+  config: { synchronous_mode: 'quorum', ttl: 10, loop_wait: 2, retry_timeout: 3 },
+  guard: {
+    name: 'a vote counts only on the timeline that both are on',
+    out: {
+      filters: {
+        peers: (peers, host) =>
+          overriding(peers, {
+            statuses: async (members, budget) =>
+              (await peers.statuses(members, budget)).map((answer) =>
+                answer.kind === 'reachable'
+                  ? { ...answer, timeline: host.agent?.ha.memory.own.timeline ?? null }
+                  : answer,
+              ),
+          }),
+      },
+    },
+  },
+  async play(stage) {
+    const { world, leader } = stage
+    const [successor] = stage.standbys
+    if (!successor) return
+    await stage.until('the standby may take over', () => syncVoters(stage).length === 1)
+    await stage.run(20_000)
+    successor.server.disk.hang()
+    await stage.run(8000)
+    world.writer.write(leader.server, 200_000)
+    await stage.run(2000)
+    const mount = unmount(world, leader)
+    await stage.until('the successor is alone in the key', () => syncVoters(stage).length === 0)
+    successor.server.disk.recover()
+    await stage.until('the successor takes writes', () => successor.server.isWritable)
+    await stage.run(500)
+    const back = world.network.cutBothWays(successor.name, STORE)
+    await stage.until('it has given up', () => !successor.server.isWritable)
+    await stage.run(5000)
+    mount()
+    await stage.run(30_000)
+    back()
     await stage.settled()
   },
 }
