@@ -144,6 +144,28 @@ told('11 pause: a running primary keeps its lock and its clients through the end
   await assertLeads(cluster, leader)
 })
 
+told('11 a primary whose agent ended in pause stays the only one when the cluster is resumed without it', async () => {
+  const leader = await cluster.healthy(HEAL_MS)
+  assert.equal((await ctl(cluster, ['pause', cluster.scope, '--wait'])).code, 0)
+  const before = { postmaster: leader.postmasterPid(), timeline: await timeline(leader) }
+  assert.equal((await leader.stop(STEP_MS))?.code, 0)
+  await sleep((TIMING.ttl + 3) * 1000)
+  assert.equal(await cluster.store.get(cluster.key('leader')), null)
+  assert.equal((await ctl(cluster, ['resume', cluster.scope, '--wait'])).code, 0)
+  const others = cluster.members.filter((member) => member !== leader)
+  await sleep(8 * TIMING.loopWait * 1000)
+  const why = `Primary (${leader.name}) is still alive without an agent: it was left in pause`
+  for (const other of others) assert.ok(other.logSince(0).includes(why), other.name)
+  assert.equal(leader.postmasterPid(), before.postmaster)
+  assert.equal(await cluster.store.get(cluster.key('leader')), null, 'nobody takes over from a primary that runs')
+  for (const other of others) assert.equal((await other.rest('GET', '/primary'))?.status, 503)
+  await leader.start()
+  assert.equal(await cluster.healthy(HEAL_MS), leader)
+  assert.equal(leader.postmasterPid(), before.postmaster)
+  assert.equal(await timeline(leader), before.timeline)
+  await assertLeads(cluster, leader)
+})
+
 told('12 a switchover planned for a moment happens at that moment', async () => {
   const leader = await cluster.healthy(HEAL_MS)
   const other = cluster.members.find((member) => member !== leader)
