@@ -46,6 +46,17 @@ test('7.4 and 5.3 histories are compared where the leader is on a timeline that 
   assert.ok(s.did('rewind'))
 })
 
+test('7.4 and 5.3 and where this replica is on one that the leader never was on, unless it streams (seed 23000998)', async () => {
+  for (const streams of [false, true]) {
+    const s = new Scene().leader('b').member('b', { role: 'primary', timeline: 1 })
+    Object.assign(s.server, { timeline: 2, streams })
+    s.server.rewindSource = { kind: 'primary', timeline: timeline(1), history: [] }
+    // The first cycle learns the own timeline.
+    for (let i = 0; i < 2; i++) await s.cycle()
+    assert.equal(s.did('rewind'), !streams)
+  }
+})
+
 test('7.4 without a standby leader that has an address a replica goes on following the one before', async () => {
   const s = new Scene().config({ standby_cluster: { host: 'far' } }).leader('b')
   s.keys.delete('members/b')

@@ -98,12 +98,21 @@ async function pointAt(c: Cycle, upstream: Upstream | null, following: CycleResu
     postgres.fireCallback('on_role_change', 'standby_leader')
     return following
   }
-  const { own } = c.memory
-  if (own.timeline !== null && own.leaderTimeline !== null && own.timeline < own.leaderTimeline) {
+  if (await isOnAnotherTimeline(c)) {
     await requestDivergenceCheck(c, c.signal)
     return (await repairDivergence(c)) ?? following
   }
   return following
+}
+
+/**
+ * Behind the leader's timeline this member has to follow; on one that the leader never was on it streams from nobody: that of
+ * a leader who was soon given up, perhaps. The leader's own word may be older than what is streamed from it.
+ */
+async function isOnAnotherTimeline(c: Cycle): Promise<boolean> {
+  const { timeline: own, leaderTimeline } = c.memory.own
+  if (own === null || leaderTimeline === null || own === leaderTimeline) return false
+  return own < leaderTimeline || (await observation(c))?.walReceiver?.status !== 'streaming'
 }
 
 function hasAddress(upstream: Upstream | null): boolean {
