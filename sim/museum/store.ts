@@ -146,9 +146,9 @@ export const keyDeletedInPromotion: Scenario = {
   filters: {
     postgres: (postgres, host) =>
       overriding(postgres, {
-        // A slow answer makes the moment long enough to be hit.
+        // A slow answer to who has the lock makes the moment long enough to be hit.
         identifyTimeline: async (signal) => {
-          await host.agent?.ha.world.clock.sleep(2000, signal)
+          if (host.agent?.ha.memory.lease.taken) await host.agent.ha.world.clock.sleep(2000, signal)
           return postgres.identifyTimeline(signal)
         },
       }),

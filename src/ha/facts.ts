@@ -1,5 +1,6 @@
 import { isStarting } from '../cluster/instance.ts'
 import { type Lsn, maxLsn } from '../cluster/lsn.ts'
+import type { Timeline } from '../cluster/timeline.ts'
 import type { Observation } from '../ports/postgres.ts'
 import type { OwnPosition } from './memory.ts'
 import type { Cycle } from './world.ts'
@@ -26,7 +27,12 @@ function remembered(c: Cycle, seen: Observation): Observation {
  */
 export function correctTimeline(own: OwnPosition, seen: Observation): void {
   if (!seen.inRecovery) own.timeline = null
-  else if (seen.walReceiver?.timeline) own.timeline = seen.walReceiver.timeline
+  else own.timeline = streamedTimeline(seen) ?? own.timeline
+}
+
+/** A WAL receiver that does not stream may name the timeline that it was started for, and cannot have. */
+export function streamedTimeline({ walReceiver }: Observation): Timeline | null {
+  return walReceiver?.status === 'streaming' ? walReceiver.timeline : null
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Timeline } from '../cluster/timeline.ts'
 import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { type Ballot, countVotes, isElectable, standing } from './election.ts'
-import { isPrimary, observation, ownLsn } from './facts.ts'
+import { isPrimary, observation, ownLsn, streamedTimeline } from './facts.ts'
 import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
 import { ownLagBytes } from './lag.ts'
@@ -173,7 +173,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   const ballot: Ballot = {
     name: world.name,
     lsn: own,
-    timeline: await comparableTimeline(c, answers),
+    timeline: await ownTimeline(c),
     priority: failoverPriority(world.identity().tags),
     quorum: quorum ? view.sync : null,
     syncLeader,
@@ -209,11 +209,11 @@ function standBackBecause(c: Cycle, because: string): false {
   return false
 }
 
-/** Asked of PostgreSQL only where it may decide: where everybody is on the timeline that we last knew, it does not. */
-async function comparableTimeline(c: Cycle, answers: readonly PeerStatus[]): Promise<Timeline | null> {
-  const { own } = c.memory
-  const same = answers.every((peer) => peer.kind === 'unreachable' || peer.timeline === own.timeline)
-  return same ? own.timeline : c.world.postgres.identifyTimeline(c.signal)
+/** What is remembered may be of before a promotion that came to nothing. */
+async function ownTimeline(c: Cycle): Promise<Timeline | null> {
+  const seen = await observation(c)
+  const streamed = seen && streamedTimeline(seen)
+  return streamed ?? (await c.world.postgres.identifyTimeline(c.signal)) ?? c.memory.own.timeline
 }
 
 async function isTimelineCurrent(c: Cycle): Promise<boolean> {

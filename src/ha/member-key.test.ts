@@ -85,3 +85,13 @@ test('18.2 and 6.3 what a server is being promoted from is told, and not remembe
   assert.equal((await memberData(s.ha, never))['timeline'], 2)
   assert.equal(own.timeline, 2)
 })
+
+test('18.2 and 6.3 a replica that does not stream asks its server for its timeline, whatever it and the leader said last (seed 24001043)', async () => {
+  const s = new Scene().leader('b').member('b', { timeline: 1 })
+  await s.cycle()
+  const { own } = s.ha.memory
+  assert.equal(own.timeline, 1)
+  Object.assign(s.server, { streams: false, timeline: 2 })
+  assert.equal((await memberData(s.ha, never))['timeline'], 2)
+  assert.equal(own.timeline, 2)
+})

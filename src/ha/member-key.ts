@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Tags } from '../cluster/tags.ts'
 import type { StoreOutcome } from '../ports/dcs.ts'
 import type { Observation } from '../ports/postgres.ts'
-import { correctTimeline } from './facts.ts'
+import { correctTimeline, streamedTimeline } from './facts.ts'
 import { isLeader } from './lease.ts'
 import { type Ha, inStore } from './world.ts'
 
@@ -69,8 +69,8 @@ function mayBecomePrimary(ha: Ha): boolean {
 }
 
 /**
- * A replica's timeline: free where its WAL receiver tells it, else asked for only when it differs from the leader's. Of a
- * server that is being promoted nothing is remembered: it could give its vote by the timeline that it has left.
+ * A replica's timeline: free where WAL streams in, else asked for, as long as it does not. Of a server that is being promoted
+ * nothing is remembered. Who remembers the timeline that it has left gives its vote to somebody who lacks its commits.
  */
 export async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
   const { own } = ha.memory
@@ -78,8 +78,7 @@ export async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: Ab
     own.timeline = null
     return
   }
-  if (seen.walReceiver?.timeline) return
-  if (own.timeline !== null && own.timeline === own.leaderTimeline) return
+  if (streamedTimeline(seen) !== null) return
   own.timeline = (await ha.world.postgres.identifyTimeline(signal)) ?? own.timeline
 }
 

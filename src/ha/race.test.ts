@@ -305,3 +305,13 @@ test('6.2 and 11 a primary that was left in pause by its agent is asked itself: 
   }
   assert.equal((await end({ pause: false, server: alive })).rule, 'promote-by-acquiring', 'nobody else is asked twice')
 })
+
+test('6.3 in a race a member compares by the timeline that its server is on, not by what it remembers (seed 24001043)', async () => {
+  const s = new Scene().leader('b')
+  await s.cycle()
+  s.peer('c', { lsn: lsn(5000), timeline: timeline(2) })
+  s.leader(null)
+  Object.assign(s.server, { timeline: 3, streams: false })
+  s.ha.memory.own.timeline = timeline(2)
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring', 'c has more WAL, of a timeline that has ended')
+})
