@@ -2,9 +2,10 @@
  * How many health checks a second one member answers, and how fast: `wrk` against the REST server with an agent made
  * of values. On a machine that others use too the rate means little; so the processor time for one answer is shown,
  * and the rate that one core to itself makes of it, beside that of Node's HTTP server with nothing behind it.
- * Usage: `node bench/rest.js [seconds a round]`; needs wrk.
+ * Usage, in the project's folder: `node bench/rest.js [seconds a round]`; needs wrk.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -22,14 +23,6 @@ import { systemClock } from '../src/system/clock.ts'
 
 /** The machine may be busy with other things: each case is measured so often, and the best round counts. */
 const ROUNDS = 3
-/** With which `bin/matriarch` starts the agent. */
-const AGENT_OPTIONS = [
-  '--max-semi-space-size=2',
-  '--initial-old-space-size=16',
-  '--max-old-space-size=512',
-  '--no-memory-reducer',
-  '--expose-gc',
-]
 const QUIET = { isDebug: false, debug() {}, info() {}, warning() {}, error() {}, critical() {} }
 
 if (process.argv[2] === 'serve') await serve()
@@ -90,7 +83,7 @@ interface Case {
 }
 
 async function measure(seconds: number): Promise<void> {
-  const server = spawn(process.execPath, [...AGENT_OPTIONS, fileURLToPath(import.meta.url), 'serve'], {
+  const server = spawn(process.execPath, [...agentOptions(), fileURLToPath(import.meta.url), 'serve'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const [primary, replica, bare] = await message<number[]>(server)
@@ -123,6 +116,13 @@ async function measure(seconds: number): Promise<void> {
   } finally {
     server.kill()
   }
+}
+
+/** With which `bin/matriarch` starts the agent. */
+function agentOptions(): readonly string[] {
+  const line = /^exec "\$node" (.*) "\$program"/m.exec(readFileSync('bin/matriarch', 'utf8'))
+  if (!line?.[1]) throw new Error('bin/matriarch: the options of Node.js are not where they were')
+  return line[1].split(' ')
 }
 
 function message<T>(child: ChildProcess): Promise<T> {

@@ -1,6 +1,6 @@
 import { printFailoverRequest } from '../../src/cluster/failover-request.ts'
 import { type JsonObject, printJson } from '../../src/cluster/json.ts'
-import { KEYS, viewFromKeys } from '../../src/cluster/view.ts'
+import { failsafeMembers, KEYS, viewFromKeys } from '../../src/cluster/view.ts'
 import { reinitialize } from '../../src/ha/reinitialize.ts'
 import { beginRestart } from '../../src/ha/restart.ts'
 import type { Host } from '../world/host.ts'
@@ -33,10 +33,15 @@ export const switchover: Fault = ({ world, rng }) => {
   return undefined
 }
 
-/** Only in asynchronous mode: elsewhere it is an order to lose what the candidate does not have. */
+/**
+ * Only in asynchronous mode: elsewhere it is an order to lose what the candidate does not have. A candidate that the failsafe
+ * record does not name stands back by itself, and says for whom: the order would say that he is gone, so the operator looks.
+ */
 export const manualFailover: Fault = ({ world, rng }) => {
   if (world.isSynchronous) return undefined
-  orderFailover(world, rng.pick([...world.hosts.values()]))
+  const to = rng.pick([...world.hosts.values()])
+  const asked = failsafeMembers(viewFromKeys(world.store.tree.keys))
+  if (asked === null || to.name in asked || !primaryOf(world)) orderFailover(world, to)
   return undefined
 }
 

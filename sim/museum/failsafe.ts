@@ -4,8 +4,8 @@ import { freezeHost, killAgent, release } from '../faults/processes.ts'
 import { isolate } from '../faults/wires.ts'
 import type { Scenario } from '../scenario.ts'
 import { STORE } from '../store/service.ts'
-import { misreading, overriding } from '../world/filters.ts'
-import { deaf } from './blind.ts'
+import { mishearing, misreading, overriding } from '../world/filters.ts'
+import { deaf, ELECTION_AS_READ } from './blind.ts'
 
 function withoutFailsafe(view: ClusterView): ClusterView {
   return { ...view, failsafe: view.failsafe && { ...view.failsafe, document: null } }
@@ -70,18 +70,12 @@ export const failsafeOrdered: Scenario = {
   guard: {
     name: 'even an order waits while there is a sign of a primary',
     out: {
-      filters: {
-        peers: (peers) =>
-          overriding(peers, {
-            // No consents are told, and a primary is not seen.
-            statuses: async (members, budget) =>
-              (await peers.statuses(members, budget)).map((answer) => {
-                if (answer.kind === 'unreachable') return answer
-                const { failsafeActive: _, ...rest } = answer
-                return rest.inRecovery ? rest : { kind: 'unreachable', name: rest.name }
-              }),
-          }),
-      },
+      // No consents are told, and a primary is not seen.
+      filters: mishearing((answer) => {
+        if (answer.kind === 'unreachable') return answer
+        const { failsafeActive: _, ...rest } = answer
+        return rest.inRecovery ? rest : { kind: 'unreachable', name: rest.name }
+      }),
     },
   },
   async play(stage) {
@@ -156,10 +150,7 @@ export const failsafeOfYesterday: Scenario = {
   config: { failsafe_mode: true, ttl: 5, loop_wait: 1, retry_timeout: 1 },
   // It is not asked how far it is.
   tags: { a: { nofailover: true } },
-  guard: {
-    name: 'the lock is taken only while the failsafe record is the one that decided the election',
-    out: { filters: { dcs: (dcs) => overriding(dcs, { acquire: (budget) => dcs.acquire(budget) }) } },
-  },
+  guard: ELECTION_AS_READ,
   async play(stage) {
     const { world, leader, standbys } = stage
     const [, outsider] = standbys

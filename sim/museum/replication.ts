@@ -5,7 +5,8 @@ import { requestSwitchover } from '../faults/operator.ts'
 import { bootHost, crashHost } from '../faults/processes.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import { STORE } from '../store/service.ts'
-import { misreading, overriding } from '../world/filters.ts'
+import { mishearing, misreading, overriding } from '../world/filters.ts'
+import { ELECTION_AS_READ } from './blind.ts'
 
 /** Who may be promoted is not looked at: every member believes itself a voter. */
 const EVERYBODY_VOTES = misreading((view, host) => electable(view, host.name))
@@ -18,10 +19,7 @@ function electable(view: ClusterView, name: string): ClusterView {
 export const electionOfYesterday: Scenario = {
   name: 'quorum: members elect by an old copy of the store, and what decided it has changed since',
   config: { synchronous_mode: 'quorum', failsafe_mode: true, ttl: 5, loop_wait: 1, retry_timeout: 1 },
-  guard: {
-    name: 'the lock is taken only while the sync key is the one that decided the election',
-    out: { filters: { dcs: (dcs) => overriding(dcs, { acquire: (budget) => dcs.acquire(budget) }) } },
-  },
+  guard: ELECTION_AS_READ,
   async play(stage) {
     const { world, leader, standbys } = stage
     await stage.run(20_000)
@@ -35,6 +33,36 @@ export const electionOfYesterday: Scenario = {
     crashHost(world, leader)
     await stage.run(9000)
     for (const end of [...stale, ...alone]) end()
+    await stage.run(10_000)
+    bootHost(world, leader)
+    await stage.settled()
+  },
+}
+
+export const statusOfYesterday: Scenario = {
+  name: 'a member races by an old copy of the store, and a leader that it never heard of has come and gone since',
+  members: ['a', 'b'],
+  config: { maximum_lag_on_failover: 0, ttl: 5, loop_wait: 1, retry_timeout: 1 },
+  guard: ELECTION_AS_READ,
+  async play(stage) {
+    const { world, leader } = stage
+    const [standby] = stage.standbys
+    if (!standby) return
+    await stage.run(20_000)
+    const first = world.network.cutBothWays(leader.name, STORE)
+    const away = world.network.cutBothWays(standby.name, STORE)
+    await stage.run(8000)
+    first()
+    await stage.until('the leader has its lock again', () => stage.holder === leader.name)
+    const parted = world.network.cutBothWays(leader.name, standby.name)
+    await stage.run(4000)
+    crashHost(world, leader)
+    await stage.run(7000)
+    // What it reads now is of when nobody had the lock.
+    const stale = world.store.trouble(standby.name, { kind: 'stale', lagMs: 13_000 })
+    away()
+    await stage.run(8000)
+    for (const end of [stale, parted]) end()
     await stage.run(10_000)
     bootHost(world, leader)
     await stage.settled()
@@ -72,26 +100,20 @@ export const candidateDies: Scenario = {
   guard: {
     name: 'a candidate that does not answer is not waited for',
     out: {
-      filters: {
-        peers: (peers) =>
-          overriding(peers, {
-            statuses: async (members, budget) =>
-              (await peers.statuses(members, budget)).map((answer) =>
-                answer.kind === 'reachable'
-                  ? answer
-                  : {
-                      kind: 'reachable',
-                      name: answer.name,
-                      inRecovery: true,
-                      lsn: lsn(Number.MAX_SAFE_INTEGER),
-                      role: 'replica',
-                      timeline: null,
-                      tags: {},
-                      watchdogFailed: false,
-                    },
-              ),
-          }),
-      },
+      filters: mishearing((answer) =>
+        answer.kind === 'reachable'
+          ? answer
+          : {
+              kind: 'reachable',
+              name: answer.name,
+              inRecovery: true,
+              lsn: lsn(Number.MAX_SAFE_INTEGER),
+              role: 'replica',
+              timeline: null,
+              tags: {},
+              watchdogFailed: false,
+            },
+      ),
     },
   },
   async play(stage) {
@@ -139,17 +161,11 @@ export const candidateMissedCommits: Scenario = {
   guard: {
     name: 'the candidate counts votes as everybody does',
     out: {
-      filters: {
-        peers: (peers, host) =>
-          overriding(peers, {
-            statuses: async (members, budget) =>
-              (await peers.statuses(members, budget)).map((answer) =>
-                answer.kind === 'reachable' && answer.inRecovery && !host.server.isWritable
-                  ? { ...answer, lsn: lsn(1) }
-                  : answer,
-              ),
-          }),
-      },
+      filters: mishearing((answer, host) =>
+        answer.kind === 'reachable' && answer.inRecovery && !host.server.isWritable
+          ? { ...answer, lsn: lsn(1) }
+          : answer,
+      ),
     },
   },
   async play(stage) {
@@ -247,17 +263,9 @@ export const voteFromYesterday: Scenario = {
   guard: {
     name: 'a vote counts only on the timeline that both are on',
     out: {
-      filters: {
-        peers: (peers, host) =>
-          overriding(peers, {
-            statuses: async (members, budget) =>
-              (await peers.statuses(members, budget)).map((answer) =>
-                answer.kind === 'reachable'
-                  ? { ...answer, timeline: host.agent?.ha.memory.own.timeline ?? null }
-                  : answer,
-              ),
-          }),
-      },
+      filters: mishearing((answer, host) =>
+        answer.kind === 'reachable' ? { ...answer, timeline: host.agent?.ha.memory.own.timeline ?? null } : answer,
+      ),
     },
   },
   async play(stage) {

@@ -126,7 +126,7 @@ export class SimDcs implements Dcs {
   }
 
   writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
-    return this.#set(KEYS.history, printJson(printHistory(records)), budget)
+    return this.#setAsHolder(KEYS.history, printJson(printHistory(records)), budget)
   }
 
   async writeFailover(

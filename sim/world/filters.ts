@@ -1,7 +1,7 @@
 import type { ClusterView } from '../../src/cluster/view.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Dcs } from '../../src/ports/dcs.ts'
-import type { Peers } from '../../src/ports/peers.ts'
+import type { PeerStatus, Peers } from '../../src/ports/peers.ts'
 import type { Postgres } from '../../src/ports/postgres.ts'
 import type { Host } from './host.ts'
 
@@ -32,6 +32,17 @@ export function misreading(change: (view: ClusterView, host: Host) => ClusterVie
           const outcome = await dcs.load(budget)
           return outcome.kind === 'done' ? { ...outcome, value: change(outcome.value, host) } : outcome
         },
+      }),
+  }
+}
+
+/** Members that hear something else than others answer. */
+export function mishearing(change: (answer: PeerStatus, host: Host) => PeerStatus): Partial<Filters> {
+  return {
+    peers: (peers, host) =>
+      overriding(peers, {
+        statuses: async (members, budget) =>
+          (await peers.statuses(members, budget)).map((answer) => change(answer, host)),
       }),
   }
 }

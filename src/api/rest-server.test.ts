@@ -259,6 +259,16 @@ describe('2.2 and 2.5 what clients send', () => {
       }),
   )
 
+  test('clients that come all at once are all accepted at once', { timeout: 10_000 }, () =>
+    withServer({}, async ({ port }) => {
+      const began = Date.now()
+      const answers = await Promise.all(Array.from({ length: 100 }, () => exchange(port, 'GET /liveness')))
+      // A connection that the kernel drops is tried again by the client after a second.
+      assert.ok(Date.now() - began < 900, `${Date.now() - began} ms`)
+      assert.ok(answers.every(({ status }) => status === 200))
+    }),
+  )
+
   test('one client cannot take all connections', { timeout: 30_000 }, () =>
     withServer({ requestQueueSize: 600 }, async ({ port }) => {
       const sockets = Array.from({ length: 560 }, () => connect(port, '127.0.0.1').on('error', () => {}))

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
 import { type Lsn, parseLsn, ZERO_LSN } from './lsn.ts'
+import type { StoredValue, Version } from './stored.ts'
 import { parseTimeline, type Timeline } from './timeline.ts'
 
 /** What the leader publishes about its WAL: the `status` key (spec dcs.md 2.7). */
@@ -16,17 +17,23 @@ export interface Status {
   readonly timeline?: Timeline
 }
 
-export const NO_STATUS: Status = { lastLsn: ZERO_LSN, slots: null, retainSlots: [] }
+export interface StoredStatus extends Status {
+  /** `null` when the key does not exist. Kept for malformed values too. */
+  readonly version: Version | null
+}
+
+export const NO_STATUS: StoredStatus = { version: null, lastLsn: ZERO_LSN, slots: null, retainSlots: [] }
 
 /** @param legacy text of the key `optime/leader`, consulted only where `status` is missing */
-export function parseStatus(text: string | undefined, legacy: string | undefined): Status {
-  if (text === undefined && legacy === undefined) return NO_STATUS
-  if (text === undefined) return { ...NO_STATUS, lastLsn: parseLsn(legacy) ?? ZERO_LSN }
-  const parsed = parseJson(text)
-  if (typeof parsed === 'number') return { ...NO_STATUS, lastLsn: parseLsn(parsed) ?? ZERO_LSN }
-  if (!isObject(parsed)) return NO_STATUS
+export function parseStatus(stored: StoredValue | undefined, legacy: string | undefined): StoredStatus {
+  if (!stored) return legacy === undefined ? NO_STATUS : { ...NO_STATUS, lastLsn: parseLsn(legacy) ?? ZERO_LSN }
+  const { version } = stored
+  const parsed = parseJson(stored.text)
+  if (typeof parsed === 'number') return { ...NO_STATUS, version, lastLsn: parseLsn(parsed) ?? ZERO_LSN }
+  if (!isObject(parsed)) return { ...NO_STATUS, version }
   const timeline = parseTimeline(parsed['timeline'])
   return {
+    version,
     lastLsn: parseLsn(parsed['optime']) ?? ZERO_LSN,
     slots: parseSlots(parsed['slots']),
     retainSlots: parseNames(parsed['retain_slots']),

@@ -2,7 +2,7 @@ import { type FailoverRequest, parseFailoverRequest } from './failover-request.t
 import { type History, parseHistory } from './history.ts'
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
 import { type Member, parseMember } from './member.ts'
-import { NO_STATUS, parseStatus, type Status } from './status.ts'
+import { NO_STATUS, parseStatus, type StoredStatus } from './status.ts'
 import type { StoredValue, Version } from './stored.ts'
 import { NO_SYNC, parseSyncState, type SyncState } from './sync-state.ts'
 
@@ -12,7 +12,7 @@ export interface ClusterView {
   readonly initialize: string | null
   readonly config: DynamicConfig | null
   readonly leader: LeaderKey | null
-  readonly status: Status
+  readonly status: StoredStatus
   /** Sorted by name. */
   readonly members: readonly Member[]
   readonly failover: FailoverRequest | null
@@ -83,7 +83,7 @@ export class ViewReader {
   readonly #members = new Map<string, Understood<Member | null>>()
   readonly #config = new Understood(parseDynamicConfig)
   readonly #leader = new Understood(parseLeader)
-  readonly #status = new Understood((stored) => (stored ? parseStatus(stored.text, undefined) : null))
+  readonly #status = new Understood((stored) => (stored ? parseStatus(stored, undefined) : null))
   readonly #failover = new Understood(parseFailoverRequest)
   readonly #sync = new Understood(parseSyncState)
   readonly #history = new Understood(parseHistory)

@@ -298,6 +298,8 @@ test('3.3 and 3.4 REST credentials also serve the client, `auth` is the older fo
   const result = config('restapi: {authentication: {username: u, password: p}, cafile: /ca}')
   assert.deepEqual(result.ctl.authentication, { username: 'u', password: 'p' })
   assert.equal(result.ctl.cacert, '/ca')
+  assert.equal(result.restapi.requestQueueSize, 512)
+  assert.equal(config('restapi: {request_queue_size: 5}').restapi.requestQueueSize, 5)
   assert.deepEqual(config('restapi: {auth: "u:p:q"}').restapi.authentication, { username: 'u', password: 'p:q' })
   assert.deepEqual(config('restapi: {allowlist: [a, 1]}').restapi.allowlist, ['a', '1'])
 })

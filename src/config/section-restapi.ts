@@ -1,6 +1,12 @@
 import type { Section } from './section.ts'
 import type { Credentials, CtlConfig, RestapiConfig } from './types.ts'
 
+/**
+ * As many as are served at once. With the 5 of other managers the kernel drops some of the connections of balancers that come
+ * in the same moment; their health checks then wait for a second, or time out.
+ */
+const DEFAULT_QUEUE = 512
+
 /** Section `restapi` (spec configuration.md 3.3). */
 export function restapiConfig(restapi: Section): RestapiConfig {
   const listen = restapi.required('listen')
@@ -20,7 +26,7 @@ export function restapiConfig(restapi: Section): RestapiConfig {
     allowlistIncludeMembers: restapi.flag('allowlist_include_members'),
     httpExtraHeaders: restapi.textMap('http_extra_headers'),
     httpsExtraHeaders: restapi.textMap('https_extra_headers'),
-    requestQueueSize: restapi.integer('request_queue_size', 5),
+    requestQueueSize: restapi.integer('request_queue_size', DEFAULT_QUEUE),
     serverTokens: serverTokens(restapi),
   }
 }

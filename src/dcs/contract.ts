@@ -71,8 +71,9 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ['1.2 a missing tree is an empty view, not an error', missingTree],
   ['1.3 acquire creates the lock; somebody else is refused', acquireOnce],
   ['1.3 acquire is refused where the sync key is not the one that decided the election', acquireByOldSync],
+  ['1.3 acquire is refused where status is not the one that decided the election', acquireByOldStatus],
   ['1.3 acquire is refused where the failsafe record is not the one that decided the election', acquireByOldRecord],
-  ['1.3 status and the failsafe record are written only by who has the lock', onlyTheHolder],
+  ['1.3 status, history and the failsafe record are written only by who has the lock', onlyTheHolder],
   ['1.3 of two members that race exactly one acquires', race],
   ['1.3 a member that holds the lock is refused by acquire or keeps it, and never loses it so', acquireTwice],
   ['1.3 renew keeps the lock under the same version or a newer one; sentAt is never after the call', renewKeeps],
@@ -143,6 +144,23 @@ async function acquireByOldSync(w: World): Promise<void> {
   value(await b.acquire(w.budget(), { sync: null, failsafe: null }))
 }
 
+async function acquireByOldStatus(w: World): Promise<void> {
+  const [a, b] = [await w.member('a'), await w.member('b')]
+  const reign = async (position: number): Promise<void> => {
+    value(await b.acquire(w.budget()))
+    value(await b.writeStatus({ lastLsn: lsn(position), slots: null, retainSlots: [] }, w.budget()))
+    value(await b.release(w.budget()))
+  }
+  await reign(100)
+  assert.equal((await a.acquire(w.budget(), { status: null })).kind, 'refused', 'there was none')
+  await eventually(w, a, 'a sees the status', ({ status }) => status.lastLsn === 100)
+  const first = (await viewOf(a, w.budget())).status.version
+  await reign(200)
+  assert.equal((await a.acquire(w.budget(), { status: first })).kind, 'refused', 'it is another one')
+  await eventually(w, a, 'a sees the other status', ({ status, leader }) => status.lastLsn === 200 && leader === null)
+  value(await a.acquire(w.budget(), { status: (await viewOf(a, w.budget())).status.version }))
+}
+
 async function acquireByOldRecord(w: World): Promise<void> {
   const [a, b] = [await w.member('a'), await w.member('b')]
   value(await b.acquire(w.budget()))
@@ -170,10 +188,12 @@ async function onlyTheHolder(w: World): Promise<void> {
   value(await a.writeFailsafe({ a: 'http://a' }, w.budget()))
   assert.equal((await b.writeStatus(status(3), w.budget())).kind, 'refused', 'somebody else has it')
   assert.equal((await b.writeFailsafe({ b: 'http://b' }, w.budget())).kind, 'refused', 'somebody else has it')
+  assert.equal((await b.writeHistory([], w.budget())).kind, 'refused', 'somebody else has it')
   await eventually(w, b, 'b sees the record', ({ failsafe }) => failsafe !== null)
   const view = await viewOf(b, w.budget())
   assert.equal(view.status.lastLsn, 2)
   assert.deepEqual(view.failsafe?.document, { a: 'http://a' })
+  assert.equal(view.history, null)
 }
 
 async function race(w: World): Promise<void> {
@@ -385,7 +405,9 @@ async function documents(w: World): Promise<void> {
   value(await a.writeLegacyOptime(lsn(67393608), w.budget()))
   await eventually(w, b, 'b sees the history', (view) => view.history !== null)
   const view = await viewOf(b, w.budget())
-  assert.deepEqual(view.status, { lastLsn: 67393608, slots: { pg_2: 1 }, retainSlots: ['pg_1', 'pg_2'] })
+  const { version, ...status } = view.status
+  assert.notEqual(version, null)
+  assert.deepEqual(status, { lastLsn: 67393608, slots: { pg_2: 1 }, retainSlots: ['pg_1', 'pg_2'] })
   assert.deepEqual(view.failsafe?.document, { a: 'http://a/patroni', ü: 'http://ü/patroni' })
   assert.deepEqual(view.history?.records, [record])
 }

@@ -1,8 +1,7 @@
 import { isStarting } from '../cluster/instance.ts'
 import { type Lsn, maxLsn } from '../cluster/lsn.ts'
-import type { Timeline } from '../cluster/timeline.ts'
 import type { Observation } from '../ports/postgres.ts'
-import type { OwnPosition } from './memory.ts'
+import { correctTimeline } from './own-timeline.ts'
 import type { Cycle } from './world.ts'
 
 /** Looks into the running server, once per cycle, and remembers how far it is. `null`: it cannot be asked now. */
@@ -18,21 +17,6 @@ function remembered(c: Cycle, seen: Observation): Observation {
   c.memory.own.lsn = walPosition(seen)
   correctTimeline(c.memory.own, seen)
   return seen
-}
-
-/**
- * The timeline that others are told while this is a replica is remembered, and a promotion, its own or its leader's,
- * changes it: each look corrects it, also while the store is away. Who tells an older one than it is on gives its vote
- * to somebody who lacks its commits.
- */
-export function correctTimeline(own: OwnPosition, seen: Observation): void {
-  if (!seen.inRecovery) own.timeline = null
-  else own.timeline = streamedTimeline(seen) ?? own.timeline
-}
-
-/** A WAL receiver that does not stream may name the timeline that it was started for, and cannot have. */
-export function streamedTimeline({ walReceiver }: Observation): Timeline | null {
-  return walReceiver?.status === 'streaming' ? walReceiver.timeline : null
 }
 
 /**

@@ -5,6 +5,7 @@ import type { StandbyRole, Upstream } from '../ports/postgres.ts'
 import { demote } from './demotion.ts'
 import { isPrimary, isPrimaryOrPromoting, observation } from './facts.ts'
 import { type CycleResult, result } from './messages.ts'
+import { streamedTimeline } from './own-timeline.ts'
 import { beginOrBusy, repairDivergence, repairIsPending, requestDivergenceCheck } from './rewind.ts'
 import { chooseUpstream } from './upstream.ts'
 import { reloadView } from './view-loading.ts'
@@ -112,7 +113,9 @@ async function pointAt(c: Cycle, upstream: Upstream | null, following: CycleResu
 async function isOnAnotherTimeline(c: Cycle): Promise<boolean> {
   const { timeline: own, leaderTimeline } = c.memory.own
   if (own === null || leaderTimeline === null || own === leaderTimeline) return false
-  return own < leaderTimeline || (await observation(c))?.walReceiver?.status !== 'streaming'
+  if (own < leaderTimeline) return true
+  const seen = await observation(c)
+  return seen === null || streamedTimeline(seen) === null
 }
 
 function hasAddress(upstream: Upstream | null): boolean {

@@ -9,12 +9,13 @@ import type { Timeline } from '../cluster/timeline.ts'
 import { failsafeMembers, isSystemIdentifier, lockOwner } from '../cluster/view.ts'
 import type { PeerAddress, PeerStatus } from '../ports/peers.ts'
 import { type Ballot, countVotes, isElectable, standing } from './election.ts'
-import { isPrimary, observation, ownLsn, streamedTimeline } from './facts.ts'
+import { isPrimary, observation, walPosition } from './facts.ts'
 import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
-import { ownLagBytes } from './lag.ts'
+import { lagBytes } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
 import { primaryLeftInPause, signOfPrimary } from './living-primary.ts'
+import { standbyTimeline } from './own-timeline.ts'
 import { askInRace } from './peer-limits.ts'
 import { addressOf } from './successors.ts'
 import { isQuorumActive, isSyncActive } from './sync/active.ts'
@@ -153,14 +154,16 @@ export interface RaceRules {
 export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: RaceRules): Promise<boolean> {
   const { view, settings, world, memory } = c
   const { log } = world
-  const own = await ownLsn(c)
-  if (own === null) return standBackBecause(c, 'PostgreSQL does not say how far it is')
-  const bytes = rules.checkLag ? await ownLagBytes(c) : 0
+  const seen = await observation(c)
+  if (seen === null) return standBackBecause(c, 'PostgreSQL does not say how far it is')
+  const own = walPosition(seen)
+  const timeline = await standbyTimeline(c, seen, c.signal)
+  const bytes = rules.checkLag ? lagBytes(c, own, timeline) : 0
   if (bytes > settings.maximumLagOnFailover) {
     log.info('My wal position exceeds maximum replication lag')
     return standBackBecause(c, `it is ${bytes} bytes behind: more than maximum_lag_on_failover`)
   }
-  if (!settings.standbyCluster && settings.checkTimeline && !(await isTimelineCurrent(c))) return false
+  if (!settings.standbyCluster && settings.checkTimeline && !isTimelineCurrent(c, timeline)) return false
   const quorum = isQuorumActive(c)
   const previousLeader = memory.store.lockedView && lockOwner(memory.store.lockedView)
   const asked = peers.flatMap(({ address, nofailover }) => {
@@ -173,7 +176,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   const ballot: Ballot = {
     name: world.name,
     lsn: own,
-    timeline: await ownTimeline(c),
+    timeline,
     priority: failoverPriority(world.identity().tags),
     quorum: quorum ? view.sync : null,
     syncLeader,
@@ -209,18 +212,9 @@ function standBackBecause(c: Cycle, because: string): false {
   return false
 }
 
-/** What is remembered may be of before a promotion that came to nothing. */
-async function ownTimeline(c: Cycle): Promise<Timeline | null> {
-  const seen = await observation(c)
-  const streamed = seen && streamedTimeline(seen)
-  return streamed ?? (await c.world.postgres.identifyTimeline(c.signal)) ?? c.memory.own.timeline
-}
-
-async function isTimelineCurrent(c: Cycle): Promise<boolean> {
-  const { log, postgres } = c.world
+function isTimelineCurrent(c: Cycle, mine: Timeline | null): boolean {
+  const { log } = c.world
   const known = clusterTimeline(c.view.history)
-  const { own } = c.memory
-  const mine: Timeline | null = own.timeline === known ? own.timeline : await postgres.identifyTimeline(c.signal)
   if (mine === null) {
     log.info('Can not figure out my timeline')
     return standBackBecause(c, 'its own timeline is not known')

@@ -1,7 +1,8 @@
-import { clusterTimeline, sharedWalEnd } from '../cluster/history.ts'
+import { sharedWalEnd } from '../cluster/history.ts'
 import { type Lsn, ZERO_LSN } from '../cluster/lsn.ts'
 import type { Timeline } from '../cluster/timeline.ts'
-import { ownLsn } from './facts.ts'
+import { observation, walPosition } from './facts.ts'
+import { standbyTimeline } from './own-timeline.ts'
 import type { Cycle } from './world.ts'
 
 /**
@@ -10,11 +11,9 @@ import type { Cycle } from './world.ts'
  * not in it. In a standby cluster nothing is lost: the remote primary has it all.
  */
 export async function ownLagBytes(c: Cycle): Promise<number> {
-  const position = (await ownLsn(c)) ?? ZERO_LSN
-  const { own } = c.memory
-  const isCurrent =
-    c.settings.standbyCluster || (own.timeline !== null && own.timeline >= clusterTimeline(c.view.history))
-  return lagBytes(c, position, isCurrent ? own.timeline : await c.world.postgres.identifyTimeline(c.signal))
+  if (c.settings.standbyCluster) return 0
+  const seen = await observation(c)
+  return lagBytes(c, seen ? walPosition(seen) : ZERO_LSN, await standbyTimeline(c, seen, c.signal))
 }
 
 /** As `ownLagBytes`, of whoever is at `position` on `timeline`. @param timeline `null`: of the cluster, or not known */

@@ -27,12 +27,17 @@ function remember(ha: Ha, what: string, outcome: StoreOutcome<Lease>): StoreOutc
 }
 
 /**
- * Only as long as the store has the very `sync` key that the election was decided by, and the very record of those whose
- * consent a primary without a store has: our view of them may be old.
+ * Only as long as the store has the very `sync` key and `status` that the election was decided by, and the very record of
+ * those whose consent a primary without a store has: our view of them may be old. Only a leader writes `status`: another
+ * one than was read is the word of a leader that we have not heard of.
  */
 export async function acquireLock(c: Cycle): Promise<StoreOutcome<Lease>['kind']> {
-  const { sync, failsafe } = c.view
-  const basis = { sync: sync.version, ...(c.settings.failsafeMode ? { failsafe: failsafe?.version ?? null } : {}) }
+  const { sync, status, failsafe } = c.view
+  const basis = {
+    sync: sync.version,
+    status: status.version,
+    ...(c.settings.failsafeMode ? { failsafe: failsafe?.version ?? null } : {}),
+  }
   const answer = remember(c, 'acquire lock', await inStore(c, (budget) => c.world.dcs.acquire(budget, basis)))
   if (answer === 'done') {
     c.memory.lease.taken = true

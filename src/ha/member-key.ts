@@ -3,8 +3,8 @@ import type { Json, JsonObject } from '../cluster/json.ts'
 import type { Tags } from '../cluster/tags.ts'
 import type { StoreOutcome } from '../ports/dcs.ts'
 import type { Observation } from '../ports/postgres.ts'
-import { correctTimeline, streamedTimeline } from './facts.ts'
 import { isLeader } from './lease.ts'
+import { correctTimeline, learnTimeline } from './own-timeline.ts'
 import { type Ha, inStore } from './world.ts'
 
 /** Tags as others should see them now: a standby that steps down refuses synchronous duty for a while. */
@@ -47,8 +47,7 @@ export async function memberData(ha: Ha, signal: AbortSignal): Promise<JsonObjec
 }
 
 async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promise<JsonObject> {
-  const { own } = ha.memory
-  correctTimeline(own, seen)
+  correctTimeline(ha.memory.own, seen)
   if (!seen.inRecovery)
     return { xlog_location: seen.primaryLsn, ...(seen.timeline > 0 ? { timeline: seen.timeline } : {}) }
   const reached = Math.max(seen.receivedLsn, seen.replayedLsn)
@@ -57,29 +56,9 @@ async function positions(ha: Ha, seen: Observation, signal: AbortSignal): Promis
   if (seen.receivedLsn > 0) data['receive_lsn'] = seen.receivedLsn
   if (seen.walReceiver?.status === 'streaming') data['replication_state'] = 'streaming'
   else if (seen.hasRestoreCommand) data['replication_state'] = 'in archive recovery'
-  await learnReplicaTimeline(ha, seen, signal)
-  const timeline = own.timeline ?? (mayBecomePrimary(ha) ? await ha.world.postgres.identifyTimeline(signal) : null)
+  const timeline = await learnTimeline(ha, seen, signal)
   if (timeline !== null && timeline > 0) data['timeline'] = timeline
   return data
-}
-
-/** It was told to promote and is still in recovery: the next commit may be on another timeline, whoever looks or not. */
-function mayBecomePrimary(ha: Ha): boolean {
-  return ha.world.postgres.role === 'promoted'
-}
-
-/**
- * A replica's timeline: free where WAL streams in, else asked for, as long as it does not. Of a server that is being promoted
- * nothing is remembered. Who remembers the timeline that it has left gives its vote to somebody who lacks its commits.
- */
-export async function learnReplicaTimeline(ha: Ha, seen: Observation, signal: AbortSignal): Promise<void> {
-  const { own } = ha.memory
-  if (mayBecomePrimary(ha)) {
-    own.timeline = null
-    return
-  }
-  if (streamedTimeline(seen) !== null) return
-  own.timeline = (await ha.world.postgres.identifyTimeline(signal)) ?? own.timeline
 }
 
 /** The scheduled restart as it is published; the time of the postmaster's start shows whether it happened already. */

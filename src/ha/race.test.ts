@@ -53,6 +53,7 @@ test('6.3 check_timeline: who is on an older timeline than the cluster, or does 
   const scene = (timelineOf: number | null): Scene => {
     const s = new Scene().config({ check_timeline: true }).leader(null)
     s.keys.set('history', '[[1,500,"no recovery target specified"]]')
+    s.server.streams = false
     Object.assign(s.ha.world.postgres, { identifyTimeline: async () => timelineOf })
     return s
   }
@@ -199,16 +200,36 @@ test('12.4 a candidate of a switchover that did not get what the leader wrote la
   assert.equal(late.keys.get('failover'), '{}')
 })
 
-test('14.3 who promises a primary without a store not to race, while the lock is on its way, gives the lock back', async () => {
-  const s = new Scene().config({ failsafe_mode: true }).leader(null)
+/** Something happens while the request for the lock is on its way. */
+function beforeTheLock(s: Scene, happens: () => unknown): void {
   const { dcs } = s.ha.world
   const acquire = dcs.acquire.bind(dcs)
-  let answer = 0
   Object.assign(dcs, {
     acquire: async (...asked: Parameters<typeof acquire>) => {
-      answer = receiveFailsafe(s.ha, { name: 'b', conn_url: 'postgres://b/', api_url: 'http://b:8008/patroni' }).status
+      happens()
       return acquire(...asked)
     },
+  })
+}
+
+for (const [key, text] of [
+  ['status', '{"optime":1000}'],
+  ['sync', '{"leader":"b"}'],
+  ['failsafe', '{"b":"http://b:8008"}'],
+] as const) {
+  test(`6.2 the lock is not taken where ${key} in the store is not what decided the election`, async () => {
+    const s = new Scene().config({ failsafe_mode: true }).leader(null)
+    beforeTheLock(s, () => s.keys.set(key, text))
+    assert.equal((await s.cycle()).rule, 'follow-race-lost')
+    assert.ok(!s.did('promote'))
+  })
+}
+
+test('14.3 who promises a primary without a store not to race, while the lock is on its way, gives the lock back', async () => {
+  const s = new Scene().config({ failsafe_mode: true }).leader(null)
+  let answer = 0
+  beforeTheLock(s, () => {
+    answer = receiveFailsafe(s.ha, { name: 'b', conn_url: 'postgres://b/', api_url: 'http://b:8008/patroni' }).status
   })
   assert.equal((await s.cycle()).rule, 'follow-race-lost')
   assert.equal(answer, 200)

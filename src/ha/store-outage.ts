@@ -3,8 +3,8 @@ import { demote, endLongAction } from './demotion.ts'
 import { isPrimaryOrPromoting, observation } from './facts.ts'
 import { allMembersConsent, forgetFailsafe } from './failsafe.ts'
 import { comesUpAsPrimary } from './launch.ts'
-import { learnReplicaTimeline } from './member-key.ts'
 import { type CycleResult, result } from './messages.ts'
+import { learnTimeline } from './own-timeline.ts'
 import { syncSlotsWithoutStore } from './slots-without-store.ts'
 import type { Cycle } from './world.ts'
 
@@ -23,7 +23,7 @@ export async function storeOutage(c: Cycle): Promise<CycleResult> {
   if (!(await isPrimaryOrPromoting(c)) && !(isStarting(world.postgres.state) && (await comesUpAsPrimary(c)))) {
     const seen = await observation(c)
     // Others that reach the store may ask how far this one is: without its timeline its word would count for nothing.
-    if (seen?.inRecovery) await learnReplicaTimeline(c, seen, c.signal)
+    if (seen?.inRecovery) await learnTimeline(c, seen, c.signal)
     await syncSlotsWithoutStore(c)
     return result('store-inaccessible')
   }

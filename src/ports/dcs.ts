@@ -32,12 +32,13 @@ export type StoreEvent = 'leader' | 'config' | 'failover' | 'status' | 'sync' | 
  */
 export interface ElectionBasis {
   readonly sync?: Version | null
+  readonly status?: Version | null
   readonly failsafe?: Version | null
 }
 
 /** The keys, relative to the tree, that have to be as they were read for the lock to be taken; `null`: absent. */
 export function keysAsRead(basis: ElectionBasis): readonly (readonly [key: string, seen: Version | null])[] {
-  return (['sync', 'failsafe'] as const).flatMap((name) => {
+  return (['sync', 'status', 'failsafe'] as const).flatMap((name) => {
     const seen = basis[name]
     return seen === undefined ? [] : [[KEYS[name], seen] as const]
   })
@@ -87,6 +88,7 @@ export interface Dcs {
   writeLegacyOptime(lsn: Lsn, budget: Budget): Promise<StoreOutcome>
   /** As `writeStatus`. */
   writeFailsafe(members: Readonly<Record<string, string>>, budget: Budget): Promise<StoreOutcome>
+  /** As `writeStatus`: a leader of yesterday, frozen in the middle of it, must not undo what its successor wrote. */
   writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome>
   /** Writes the request; all fields `null` blanks the key (`{}`). */
   writeFailover(

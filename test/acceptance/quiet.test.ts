@@ -81,6 +81,8 @@ const OF_PLANNED_STOPS: readonly RegExp[] = [
   /WARNING: Request failed to \S+ GET \S+ \(connect ECONNREFUSED/,
   // The agent that stops does not wait for the answer to its last question.
   /FATAL: {2}connection to client lost$/,
+  // So PostgreSQL calls it when it stops while somebody is about to log in.
+  /FATAL: {2}canceling authentication due to timeout$/,
   // The members are the store: without two of them there is none.
   ...(testStore() === 'raft' ? [/ERROR: Error communicating with DCS$/, /WARNING: Updating member state failed/] : []),
 ]

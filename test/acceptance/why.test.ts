@@ -137,9 +137,11 @@ told('a strike of the lease guard is told by the next agent, where and when it h
   await leader.start()
   await cluster.healthy(HEAL_MS)
   const { stdout } = await ctl(cluster, ['why'])
+  const journal = await leader.rest('GET', '/journal')
   assert.match(
     stdout,
     new RegExp(`^ {2}Why: The agent of ${leader.name} no longer renewed the lease: .*lease guard`, 'm'),
+    `${stdout}\nIn the journal of ${leader.name}: ${JSON.stringify(journal)}`,
   )
   assert.ok(
     stdout.indexOf('the lease guard killed PostgreSQL,') <

@@ -56,7 +56,7 @@ test('the agent runs with the options of V8 that save memory', () => {
   const { stdout } = spawnSync(program('matriarch'), [], { encoding: 'utf8' })
   assert.equal(
     stdout,
-    '--max-semi-space-size=2 --initial-old-space-size=16 --max-old-space-size=512 --no-memory-reducer --expose-gc',
+    '--max-semi-space-size=2 --initial-old-space-size=16 --max-old-space-size=512 --no-memory-reducer --expose-gc --single-threaded-gc',
   )
 })
 

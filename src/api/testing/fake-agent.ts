@@ -226,7 +226,7 @@ export function restConfig(changes: Partial<RestapiConfig> = {}): RestapiConfig 
     allowlistIncludeMembers: false,
     httpExtraHeaders: {},
     httpsExtraHeaders: {},
-    requestQueueSize: 5,
+    requestQueueSize: 512,
     serverTokens: 'original',
     ...changes,
   }

@@ -26,7 +26,7 @@ export const REST_KEYS = [
     allowlist_include_members: ['The addresses of members are allowed besides.', { default: false }],
     http_extra_headers: ['Headers that each answer gets.', { default: {} }],
     https_extra_headers: ['Headers that each answer over TLS gets.', { default: {} }],
-    request_queue_size: ['Connections that may wait to be accepted.', { default: 5, change: 'agent' }],
+    request_queue_size: ['Connections that may wait to be accepted.', { default: 512, change: 'agent' }],
     server_tokens: ['What the header `Server` says.', { default: 'original' }],
     thread_pool_size: ['Accepted and without effect: there are no threads.', { default: 5, change: 'agent' }],
   }),

@@ -143,10 +143,8 @@ function isAnotherMatter(event: JournalEvent, leader: string, former: string | n
 /** Who led before, as somebody saw it go, else as the change before said. */
 function formerLeader(events: readonly JournalEvent[], taking: Taking, previous: Taking | null): string | null {
   const earliest = Math.max(taking.at - CAUSE_MS, (previous?.at ?? -1) + 1)
-  const seen = events.find(
-    ({ at, kind, what, detail }) =>
-      kind === 'saw' && what === 'leader' && at >= earliest && at <= taking.at && detail['to'] === null,
-  )
+  // The last one: between two takings that are known somebody may have led whose journal has lost it.
+  const seen = events.findLast((event) => isLoss(event) && event.at >= earliest && event.at <= taking.at)
   return textOf(seen?.detail['from']) ?? previous?.member ?? null
 }
 
@@ -164,7 +162,7 @@ function isCause(event: JournalEvent, former: string | null): boolean {
     case 'PostgreSQL is not running':
       return detail['holdsLock'] === true && member === former
     case 'leader':
-      return isLoss(event)
+      return isLoss(event) && detail['from'] === former
     default:
       return false
   }

@@ -143,22 +143,36 @@ test('a demotion without a successor, a restart and a refusal are stories of the
 
 const GOT = { answer: 'done', tookMs: 10 }
 const NOT_RUNNING = { role: 'primary', state: 'running', holdsLock: true }
+/** The agent that was started after the lease guard had killed the primary. */
+const STRUCK_N1: MemberJournal = {
+  member: 'n1',
+  records: [
+    cycle(
+      90_000,
+      'start-secondary',
+      'starting as a secondary',
+      step(89_000, 'did', 'start agent'),
+      step(89_100, 'saw', 'lease guard struck', { at: T0 + 58_500, pid: 7 }),
+      step(89_200, 'saw', 'PostgreSQL is not running', { ...NOT_RUNNING, holdsLock: false }),
+    ),
+  ],
+}
 
-test('a strike of the lease guard, told by the next agent, stands where it happened and is the reason', () => {
-  const n1: MemberJournal = {
-    member: 'n1',
+test('a leader whose journal does not say that it took the lock is the former leader all the same, and its strike the reason', () => {
+  const n3: MemberJournal = {
+    member: 'n3',
     records: [
-      cycle(
-        90_000,
-        'start-secondary',
-        'starting as a secondary',
-        step(89_000, 'did', 'start agent'),
-        step(89_100, 'saw', 'lease guard struck', { at: T0 + 58_500, pid: 7 }),
-        step(89_200, 'saw', 'PostgreSQL is not running', { ...NOT_RUNNING, holdsLock: false }),
-      ),
+      cycle(30_000, 'promote-by-acquiring', 'promoted', step(29_990, 'asked', 'acquire lock', GOT)),
+      cycle(31_000, 'demoted', 'stopped', step(31_000, 'saw', 'leader', LOST('n3'))),
     ],
   }
-  const [, story] = told(n1, N2)
+  const story = told(STRUCK_N1, n3, N2).find(({ leaders }) => leaders?.after === 'n2')
+  assert.deepEqual([story?.leaders?.before, story?.from], ['n1', T0 + 58_500])
+  assert.match(storyText(story as Story), /^ {2}Why: The agent of n1 no longer renewed the lease: .* the lease guard/m)
+})
+
+test('a strike of the lease guard, told by the next agent, stands where it happened and is the reason', () => {
+  const [, story] = told(STRUCK_N1, N2)
   const text = storyText(story as Story)
   assert.match(text, /^ {2}Why: The agent of n1 no longer renewed the lease: .* the lease guard killed PostgreSQL/m)
   assert.match(text, /^Failover at .*: n1 -> n2$/m)

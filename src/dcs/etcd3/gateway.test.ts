@@ -254,7 +254,7 @@ test('a caller who gives up does not make the copy doubtful, nor the log loud', 
   etcd.fault = (call) => (call.path.endsWith('/kv/put') ? { kind: 'hang' } : null)
   const stop = new AbortController()
   setTimeout(() => stop.abort(), 50)
-  const outcome = await made.store.writeHistory([], { deadline: budget(5000).deadline, signal: stop.signal })
+  const outcome = await made.store.writeConfig({}, null, { deadline: budget(5000).deadline, signal: stop.signal })
   assert.equal(outcome.kind, 'unknown')
   assert.equal(made.log.lines.filter((line) => line.startsWith('warning')).length, 0)
   etcd.calls.splice(0)

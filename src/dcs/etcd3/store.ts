@@ -172,8 +172,8 @@ export class Etcd3Store implements Store {
     return this.#setAsHolder(KEYS.failsafe, members, budget)
   }
 
-  async writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
-    return asOutcome(await this.#put(KEYS.history, printHistory(records), budget))
+  writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
+    return this.#setAsHolder(KEYS.history, printHistory(records), budget)
   }
 
   async writeFailover(

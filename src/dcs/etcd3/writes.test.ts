@@ -105,7 +105,7 @@ test('a write that the server refuses for good is refused; one that may have got
   const { etcd, a } = await setUp()
   const denied: Fault = { kind: 'status', status: 400, body: '{"error":"etcdserver: request is too large","code":3}' }
   etcd.fault = (call) => (call.path.endsWith('/kv/put') ? denied : null)
-  assert.deepEqual(await a.store.writeHistory([], budget(2000)), {
+  assert.deepEqual(await a.store.writeConfig({}, null, budget(2000)), {
     kind: 'refused',
     reason: 'etcdserver: request is too large',
   })

@@ -151,8 +151,8 @@ export class RaftStore implements Store {
     return this.#setIfNew(KEYS.failsafe, members, budget, [this.#isHolder()])
   }
 
-  async writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
-    return simple(await this.#put(KEYS.history, [], printJson(printHistory(records)), budget))
+  writeHistory(records: readonly HistoryRecord[], budget: Budget): Promise<StoreOutcome> {
+    return this.#setIfNew(KEYS.history, printHistory(records), budget, [this.#isHolder()])
   }
 
   async writeFailover(

@@ -8,7 +8,7 @@ import { type Instant, LONG_AGO, later } from '../../cluster/time.ts'
 import { timeline } from '../../cluster/timeline.ts'
 import { viewFromKeys } from '../../cluster/view.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Dcs, StoreOutcome } from '../../ports/dcs.ts'
+import { type Dcs, keysAsRead, type StoreOutcome } from '../../ports/dcs.ts'
 import type { Fence } from '../../ports/fence.ts'
 import type { CycleRecording } from '../../ports/journal.ts'
 import type { PeerStatus } from '../../ports/peers.ts'
@@ -290,7 +290,11 @@ export class Scene {
     }
     return {
       load: async () => this.#outcome(this.answers.load, viewFromKeys(this.#stored())),
-      acquire: async () => lock('acquire', this.keys.has('leader') ? 'refused' : this.answers.acquire),
+      acquire: async (_budget, basis = {}) => {
+        const stored = this.#stored()
+        const isAsRead = keysAsRead(basis).every(([key, seen]) => (stored.get(key)?.version ?? null) === seen)
+        return lock('acquire', this.keys.has('leader') || !isAsRead ? 'refused' : this.answers.acquire)
+      },
       renew: async () => lock('renew', this.answers.renew),
       take: async () => lock('take', 'done'),
       release: async () => {

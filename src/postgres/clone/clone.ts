@@ -159,7 +159,7 @@ export function createClone(deps: CloneDependencies): Clone {
     }
     memory.setState('creating replica')
     const keywords = upstreamKeywords(request.source, config.postgresql.replication, config)
-    const names = request.basebackupOnly ? ['basebackup'] : (request.methods ?? methodNames(config, request.source))
+    const names = methodNames(config, request)
     const methods = keywords ? names : names.filter((name) => needsNoSource(config, name))
     const passfile = keywords && (await deps.passwordFile.temporary(keywords))
     try {

@@ -2,10 +2,12 @@ import type { JsonObject } from '../../cluster/json.ts'
 import type { ClusterSettings } from '../../cluster/settings.ts'
 import { isTruthy, textForm } from '../../cluster/values.ts'
 import type { Config } from '../../config/types.ts'
-import type { Upstream } from '../../ports/postgres.ts'
+import type { CloneRequest } from '../../ports/postgres.ts'
 
 /** Names of the replica methods to try, in order (spec postgres.md 5.2). A remote source brings its own. */
-export function methodNames(config: Config, source: Upstream | null): readonly string[] {
+export function methodNames(config: Config, { basebackupOnly, methods, source }: CloneRequest): readonly string[] {
+  if (basebackupOnly) return ['basebackup']
+  if (methods) return methods
   const names =
     source?.kind === 'remote' ? source.standbyCluster.createReplicaMethods : config.postgresql.createReplicaMethods
   return names.length > 0 ? names : ['basebackup']

@@ -26,7 +26,7 @@ export async function copyObstacle(
   request: CloneRequest,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const methods = request.basebackupOnly ? ['basebackup'] : (request.methods ?? methodNames(config(), request.source))
+  const methods = methodNames(config(), request)
   if (methods.some((name) => needsNoSource(config(), name))) return null
   const keywords = upstreamKeywords(request.source, config().postgresql.replication, config())
   if (!keywords) return 'the source has no address'

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../cluster/json.ts'
 import { parseLsn } from '../../cluster/lsn.ts'
 import { type Member, memberDataFrom } from '../../cluster/member.ts'
 import { clusterSettings, DEFAULT_TIMING } from '../../cluster/settings.ts'
+import { NO_STATUS } from '../../cluster/status.ts'
 import { version } from '../../cluster/stored.ts'
 import { type ClusterView, EMPTY_VIEW } from '../../cluster/view.ts'
 
@@ -29,7 +30,7 @@ function view(members: readonly Member[], slots: Record<string, number> = {}): C
     ...EMPTY_VIEW,
     leader: { name: 'node-1', version: version('1'), session: null },
     members,
-    status: { lastLsn: 0 as never, slots: slots as never, retainSlots: [] },
+    status: { ...NO_STATUS, slots: slots as never, retainSlots: [] },
   }
 }
 

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Role } from '../../cluster/instance.ts'
 import type { JsonObject } from '../../cluster/json.ts'
-import { type Lsn, ZERO_LSN } from '../../cluster/lsn.ts'
+import type { Lsn } from '../../cluster/lsn.ts'
 import { type Member, memberDataFrom } from '../../cluster/member.ts'
 import { clusterSettings, DEFAULT_TIMING } from '../../cluster/settings.ts'
+import { NO_STATUS } from '../../cluster/status.ts'
 import { version } from '../../cluster/stored.ts'
 import { EMPTY_VIEW } from '../../cluster/view.ts'
 import type { Observation, SlotFact } from '../../ports/postgres.ts'
@@ -35,7 +36,7 @@ function situation(given: Given = {}): SlotSituation {
       ...EMPTY_VIEW,
       leader: leader === null ? null : { name: leader, version: version('1'), session: null },
       members: all,
-      status: { lastLsn: ZERO_LSN, slots: (given.published ?? null) as never, retainSlots: given.retained ?? [] },
+      status: { ...NO_STATUS, slots: (given.published ?? null) as never, retainSlots: given.retained ?? [] },
     },
     settings: clusterSettings(given.dynamic ?? {}, DEFAULT_TIMING),
     name: me,
