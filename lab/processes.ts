@@ -101,6 +101,17 @@ function parentOf(pid: number): number | null {
   }
 }
 
+/** Whether SIGSTOP has reached every thread: it takes effect only when one of them gets the processor. */
+export function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.every((id) => stateOf(`/proc/${pid}/task/${id}/stat`) === 'T')
+}
+
+function stateOf(file: string): string | undefined {
+  const stat = readFileSync(file, 'utf8')
+  return stat[stat.lastIndexOf(')') + 2]
+}
+
 /** What a process calls itself, as `ps` shows it; empty for one that has ended. */
 export function processTitle(pid: number): string {
   try {

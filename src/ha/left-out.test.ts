@@ -50,6 +50,18 @@ test('6.3 nobody stands back for the priority of a member that stands back itsel
   assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
 })
 
+test('12.4 and 14.3 an ordered failover past the failsafe record says who may be a primary without a store', async () => {
+  const warning = (who: string): string => `WARNING manual failover: ${who} does not answer and may be a primary`
+  const s = scene(['b', 'c']).request({ member: 'a' })
+  s.peers.delete('c')
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+  assert.ok(s.said(warning('c')) && !s.said(warning('b')))
+  const named = scene(['a', 'c']).request({ member: 'a' })
+  named.peers.delete('c')
+  assert.equal((await named.cycle()).rule, 'promote-by-acquiring')
+  assert.ok(!named.said(warning('c')), 'it would have been asked for its consent')
+})
+
 test('12.4 a candidate that may not take over says so and takes the request back: the others wait for it', async () => {
   const leftOut = scene(['b', 'c']).request({ leader: 'b', member: 'a' })
   leftOut.peers.delete('c')

@@ -2,7 +2,7 @@ import { failsafeMembers } from '../cluster/view.ts'
 import type { PeerStatus } from '../ports/peers.ts'
 import { whoMayRunWithoutStore } from './failsafe.ts'
 import { mayRunWithoutStore } from './peer-limits.ts'
-import type { Cycle } from './world.ts'
+import { type Cycle, considered } from './world.ts'
 
 /**
  * A leader without a store would not have asked this member for its consent (spec ha.md 6.2). In a standby cluster nobody
@@ -34,4 +34,16 @@ export function barredByFailsafe(c: Cycle, answers: readonly PeerStatus[]): read
     return answer !== undefined && !mayRunWithoutStore(answer)
   })
   return everybodySure ? [] : answers.map(({ name }) => name).filter((name) => isLeftOut(c, name))
+}
+
+/** An ordered failover does not wait for members of the failsafe record that do not answer: the log says whom it passed over. */
+export function warnOfUnheard(c: Cycle, answers: readonly PeerStatus[]): void {
+  if (!isLeftOut(c, c.world.name)) return
+  const record = failsafeMembers(c.view) ?? {}
+  for (const { name } of answers.filter((one) => one.name in record && mayRunWithoutStore(one))) {
+    c.world.log.warning(
+      `manual failover: ${name} does not answer and may be a primary without a store; I take over because it was ordered`,
+    )
+    considered(c, name, 'unreachable')
+  }
 }

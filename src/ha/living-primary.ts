@@ -1,6 +1,7 @@
 import { elapsedMs } from '../cluster/time.ts'
 import { leaderMember } from '../cluster/view.ts'
 import type { PeerAddress } from '../ports/peers.ts'
+import { warnOfUnheard } from './left-out.ts'
 import { askPeers, livingPrimary, mayRunWithoutStore } from './peer-limits.ts'
 import { insideCycleMs } from './waiting.ts'
 import { type Cycle, withBudget } from './world.ts'
@@ -48,7 +49,10 @@ export async function signOfPrimary(c: Cycle, others: readonly PeerAddress[]): P
   }
   const seen = memory.race.primarySeen
   const answer = answers.find(({ name }) => name === seen?.name)
-  if (!seen || elapsedMs(seen.at, clock.now()) >= settings.ttlMs || (answer && !mayRunWithoutStore(answer))) return null
+  if (!seen || elapsedMs(seen.at, clock.now()) >= settings.ttlMs || (answer && !mayRunWithoutStore(answer))) {
+    warnOfUnheard(c, answers)
+    return null
+  }
   log.warning(`Primary (${seen.name}) was alive less than ttl ago`)
   return `${seen.name} was a primary less than ttl ago, and may be one as long as its last lease runs`
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { freePorts } from '../../lab/ports.ts'
+import { isStopped } from '../../lab/processes.ts'
 
 /** Files for a server that speaks TLS to its clients. */
 export interface ServerTls {
@@ -83,8 +84,16 @@ export class EtcdProcess {
     this.#child = spawn('etcd', this.#arguments, { stdio: 'ignore' })
   }
 
-  freeze(): void {
+  /** Ends when it does nothing any more. */
+  async freeze(): Promise<void> {
+    const pid = this.#child?.pid
+    if (pid === undefined) throw new Error(`etcd ${this.url} does not run`)
     this.#child?.kill('SIGSTOP')
+    for (let i = 0; i < 1000; i += 1) {
+      if (isStopped(pid)) return
+      await pause(5)
+    }
+    throw new Error(`etcd ${this.url} does not stop`)
   }
 
   thaw(): void {

@@ -39,8 +39,9 @@ describe('three etcd servers', { skip: hasEtcd() ? false : 'etcd is not installe
     await Promise.all(members.map(({ store }) => store.close()))
     members = []
     trees += 1
+    // All of them first: none is healthy without the others.
+    for (const server of servers) server.thaw()
     for (const server of servers) {
-      server.thaw()
       if (!(await server.isHealthy())) {
         await server.kill()
         server.restart()
@@ -59,7 +60,7 @@ describe('three etcd servers', { skip: hasEtcd() ? false : 'etcd is not installe
       assert.equal((await a.store.acquire(budget(3000))).kind, 'done')
       const seen = await view(a)
       const server = serverOf(a)
-      if (how === 'frozen') server.freeze()
+      if (how === 'frozen') await server.freeze()
       else await server.kill()
       const begun = systemClock.now()
       const outcome = await a.store.renew(seen, budget(3000))
@@ -74,7 +75,7 @@ describe('three etcd servers', { skip: hasEtcd() ? false : 'etcd is not installe
     const [a, b] = [await join('a'), await join('b')]
     await view(b)
     const frozen = serverOf(b)
-    frozen.freeze()
+    await frozen.freeze()
     assert.equal((await a.store.acquire(budget(6000))).kind, 'done')
     await pause(TIMING.loopWaitMs / 2)
     assert.equal((await b.store.touchMember({ state: 'running' }, budget(3000))).kind, 'done')
@@ -105,7 +106,7 @@ describe('three etcd servers', { skip: hasEtcd() ? false : 'etcd is not installe
     const a = await join('a')
     assert.equal((await a.store.acquire(budget(3000))).kind, 'done')
     const seen = await view(a)
-    for (const server of servers) server.freeze()
+    await Promise.all(servers.map((server) => server.freeze()))
     const begun = systemClock.now()
     assert.equal((await a.store.renew(seen, budget(3000))).kind, 'unknown')
     const took = systemClock.now() - begun
