@@ -105,6 +105,7 @@ export async function rewindTo(local: Local, source: PgServer, signal: AbortSign
     return { kind: 'failed', reason: 'target server must be shut down cleanly', sourceHealthy: true }
   if (source.files && !commonPoint(files.position, source.files.position))
     return { kind: 'failed', reason: 'no common ancestor', sourceHealthy: true }
+  if (source.files?.position.branch.timeline === files.position.branch.timeline) return { kind: 'done' }
   const took = source.postmaster
   let copying = false
   const done = await work(

@@ -195,8 +195,8 @@ export class ServerFacts {
     const postmaster = source && canReach(this.local, source) ? source.postmaster : null
     if (!postmaster) return { kind: 'unreachable', reason: 'no connection' }
     if (postmaster.inRecovery) return { kind: 'in-recovery' }
-    const { branch } = postmaster.files.position
-    return { kind: 'primary', timeline: branch.timeline, history: historyOf(branch) }
+    const { branch, lsn } = postmaster.files.position
+    return { kind: 'primary', timeline: branch.timeline, lsn, history: historyOf(branch) }
   }
 
   async recoveryDifference(

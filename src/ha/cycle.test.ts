@@ -245,7 +245,7 @@ const CASES: readonly Case[] = [
       s.leader('b').stopped('shut down')
       Object.assign(s.server, { inRecovery: false, timeline: 1, lsn: 2000 })
       const history = [{ timeline: timeline(1), switchpoint: lsn(1500), reason: '' }]
-      s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history }
+      s.server.rewindSource = { kind: 'primary', timeline: timeline(2), lsn: lsn(5000), history }
     },
     rule: 'rewind',
     did: ['rewind'],

@@ -112,7 +112,7 @@ test('10.2, postgres 6.8 demote-cluster archives the segment of its last checkpo
 
 test('10.2, postgres 6.7 a graceful demotion whose history has diverged leaves the server stopped for the rewind', async () => {
   const s = new Scene().primary().request({ leader: 'a', member: 'b' }).peer('b')
-  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history: [] }
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), lsn: lsn(5000), history: [] }
   Object.assign(s.ha.world.dcs, {
     release: async () => {
       s.leader('b')

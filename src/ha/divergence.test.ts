@@ -10,6 +10,8 @@ const HISTORY: readonly TimelineSwitch[] = [
   { timeline: timeline(2), switchpoint: lsn(200), reason: 'no recovery target specified' },
 ]
 
+const LEADER = { timeline: timeline(3), lsn: lsn(20_000), history: HISTORY }
+
 const CASES: readonly (readonly [
   title: string,
   on: number,
@@ -33,15 +35,45 @@ const CASES: readonly (readonly [
 for (const [title, on, at, inRecovery, end, needed] of CASES) {
   test(`5.3 ${title}: ${needed ? 'rewind' : 'follow'}`, () => {
     const local = { timeline: timeline(on), lsn: lsn(at), inRecovery }
-    assert.equal(compareHistories(local, timeline(3), HISTORY, lsn(end)).needed, needed)
+    assert.equal(compareHistories(local, LEADER, { history: null, checkpointEnd: lsn(end) }).needed, needed)
   })
 }
 
 test('5.3 a timeline that the leader never was on', () => {
   const local = { timeline: timeline(2), lsn: lsn(10), inRecovery: true }
-  const found = compareHistories(local, timeline(3), [HISTORY[0] as TimelineSwitch], lsn(0))
+  const found = compareHistories(
+    local,
+    { ...LEADER, history: [HISTORY[0] as TimelineSwitch] },
+    { history: null, checkpointEnd: lsn(0) },
+  )
   assert.deepEqual(found, { needed: true, because: 'not-an-ancestor', switchpoint: null })
 })
+
+const OWN_FILES: readonly (readonly [
+  title: string,
+  own: readonly TimelineSwitch[] | null,
+  at: number,
+  twice: boolean,
+])[] = [
+  ['and the same file', HISTORY, 300, false],
+  ['and no file of it', null, 300, false],
+  ['whose file only passes the number over', [], 300, false],
+  [
+    'but another switch before',
+    [HISTORY[0] as TimelineSwitch, { ...(HISTORY[1] as TimelineSwitch), switchpoint: lsn(190) }],
+    300,
+    true,
+  ],
+  ['but fewer switches before', [HISTORY[0] as TimelineSwitch], 300, true],
+  ['and the same file, but more WAL than the leader has flushed', HISTORY, 20_001, true],
+]
+for (const [title, own, at, twice] of OWN_FILES) {
+  test(`5.3 the same number ${title}: ${twice ? 'two histories' : 'one history'}`, () => {
+    const local = { timeline: timeline(3), lsn: lsn(at), inRecovery: true }
+    const { needed, because } = compareHistories(local, LEADER, { history: own, checkpointEnd: lsn(0) })
+    assert.deepEqual([needed, because], twice ? [true, 'number-used-twice'] : [false, 'same-timeline'])
+  })
+}
 
 test('5.3 a long history is shown around the line that decides', () => {
   const long = Array.from({ length: 9 }, (_, i) => ({
@@ -60,7 +92,7 @@ test('5.3 a long history is shown around the line that decides', () => {
 test('5.3 what the leader never had is told by timeline, place and size, as far as it is known', () => {
   const loss = (on: number, at: number, inRecovery: boolean, end: number): string | null => {
     const local = { timeline: timeline(on), lsn: lsn(at), inRecovery }
-    const found = lossOf(local, compareHistories(local, timeline(3), HISTORY, lsn(end)), lsn(end))
+    const found = lossOf(local, compareHistories(local, LEADER, { history: null, checkpointEnd: lsn(end) }), lsn(end))
     return found && lossText(found, 'b')
   }
   assert.equal(loss(2, 200, true, 0), null)

@@ -15,6 +15,7 @@ export interface Divergence {
   readonly because:
     | 'local-timeline-newer'
     | 'same-timeline'
+    | 'number-used-twice'
     | 'behind-switch'
     | 'past-switch'
     | 'shutdown-checkpoint-lost'
@@ -22,19 +23,30 @@ export interface Divergence {
   readonly switchpoint: Lsn | null
 }
 
-/**
- * Compares where the local server stands with the history of the leader.
- * @param checkpointEnd end of the local shutdown checkpoint record (0 when unreadable): a former primary whose last
- *   record is not exactly what the leader branched off from has something that the leader never had
- */
-export function compareHistories(
-  local: LocalPosition,
-  leaderTimeline: Timeline,
-  history: readonly TimelineSwitch[],
-  checkpointEnd: Lsn,
-): Divergence {
-  if (local.timeline > leaderTimeline) return { needed: true, because: 'local-timeline-newer', switchpoint: null }
-  if (local.timeline === leaderTimeline) return { needed: false, because: 'same-timeline', switchpoint: null }
+/** The leader as it shows itself: its WAL is flushed up to `lsn`. */
+export interface LeaderHistory {
+  readonly timeline: Timeline
+  readonly lsn: Lsn
+  readonly history: readonly TimelineSwitch[]
+}
+
+/** What the local files say, beyond where the server stands. */
+export interface LocalFiles {
+  /** How the local timeline was come to; `null`: no file says so. */
+  readonly history: readonly TimelineSwitch[] | null
+  /**
+   * End of the shutdown checkpoint record (0 when unreadable): a former primary whose last record is not exactly what the
+   * leader branched off from has something that the leader never had.
+   */
+  readonly checkpointEnd: Lsn
+}
+
+/** Compares where the local server stands with the history of the leader. `local` was read before the leader was asked. */
+export function compareHistories(local: LocalPosition, leader: LeaderHistory, files: LocalFiles): Divergence {
+  const { history } = leader
+  const { checkpointEnd } = files
+  if (local.timeline > leader.timeline) return { needed: true, because: 'local-timeline-newer', switchpoint: null }
+  if (local.timeline === leader.timeline) return compareOnOneNumber(local, leader, files.history ?? [])
   const line = history.find((one) => one.timeline >= local.timeline)
   if (!line || line.timeline !== local.timeline) return { needed: true, because: 'not-an-ancestor', switchpoint: null }
   const { switchpoint } = line
@@ -45,6 +57,24 @@ export function compareHistories(
   if (local.lsn >= switchpoint) return { needed: true, because: 'past-switch', switchpoint }
   if (checkpointEnd !== switchpoint) return { needed: true, because: 'shutdown-checkpoint-lost', switchpoint }
   return { needed: false, because: 'behind-switch', switchpoint }
+}
+
+/**
+ * Where the store lost what it knew of a promotion, another member may have begun a timeline of the same number. PostgreSQL
+ * and pg_rewind take both for one: WAL of one would be replayed on top of the other.
+ */
+function compareOnOneNumber(
+  local: LocalPosition,
+  leader: LeaderHistory,
+  ownHistory: readonly TimelineSwitch[],
+): Divergence {
+  const { history } = leader
+  const isSame = (own: TimelineSwitch, i: number): boolean =>
+    own.timeline === history[i]?.timeline && own.switchpoint === history[i].switchpoint
+  // No line: the file is missing, or only passes the number over.
+  const cameTheSameWay = ownHistory.length === 0 || (ownHistory.length === history.length && ownHistory.every(isSame))
+  if (cameTheSameWay && local.lsn <= leader.lsn) return { needed: false, because: 'same-timeline', switchpoint: null }
+  return { needed: true, because: 'number-used-twice', switchpoint: null }
 }
 
 /** What a member has that its leader never had, and that a rewind or a new copy throws away. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../cluster/json.ts'
+import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
 import { textForm } from '../cluster/values.ts'
 import type { Postgres } from '../ports/postgres.ts'
@@ -18,7 +19,7 @@ const noCopy: Partial<Postgres> = { clone: async () => false }
 
 function diverged(s: Scene): void {
   s.leader('b').stopped('shut down')
-  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history: [] }
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), lsn: lsn(5000), history: [] }
 }
 
 const REPEATED: readonly Case[] = [

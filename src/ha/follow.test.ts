@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -41,7 +42,7 @@ test('7.4 and 11 two primaries in pause are left alone, and told as what they ar
 
 test('7.4 and 5.3 histories are compared where the leader is on a timeline that this replica has not seen', async () => {
   const s = new Scene().leader('b').member('b', { role: 'primary', timeline: 2 })
-  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), history: [] }
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(2), lsn: lsn(5000), history: [] }
   await s.cycle()
   assert.ok(s.did('rewind'))
 })
@@ -50,7 +51,7 @@ test('7.4 and 5.3 and where this replica is on one that the leader never was on,
   for (const streams of [false, true]) {
     const s = new Scene().leader('b').member('b', { role: 'primary', timeline: 1 })
     Object.assign(s.server, { timeline: 2, streams })
-    s.server.rewindSource = { kind: 'primary', timeline: timeline(1), history: [] }
+    s.server.rewindSource = { kind: 'primary', timeline: timeline(1), lsn: lsn(5000), history: [] }
     // The first cycle learns the own timeline.
     for (let i = 0; i < 2; i++) await s.cycle()
     assert.equal(s.did('rewind'), !streams)

@@ -112,6 +112,8 @@ export interface DivergenceMemory {
   state: DivergenceState
   /** With whom the histories were compared, and on which timeline he was. */
   source: { readonly name: string; readonly timeline: Timeline } | null
+  /** The histories differ though their timelines have one number. */
+  numberUsedTwice: boolean
   /** The server could not be started with its data as they are: a rewind may have broken off in them. */
   startFailed: boolean
   /** What the comparison found that the leader never had. */
@@ -170,7 +172,14 @@ export function newMemory(
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null, missingSince: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },
-    divergence: { state: 'idle', source: null, startFailed: false, loss: null, checkpoint: 'none' },
+    divergence: {
+      state: 'idle',
+      source: null,
+      numberUsedTwice: false,
+      startFailed: false,
+      loss: null,
+      checkpoint: 'none',
+    },
     failsafe: { at: LONG_AGO, leader: null, slots: null, written: null },
     restart: { scheduled: null },
     sync: {

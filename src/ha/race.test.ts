@@ -313,7 +313,7 @@ test('6.2 and 11 a primary that was left in pause by its agent is asked itself: 
     const { rule } = await s.cycle()
     return { rule, s }
   }
-  const alive = { kind: 'primary', timeline: timeline(1), history: [] } as const
+  const alive = { kind: 'primary', timeline: timeline(1), lsn: lsn(5000), history: [] } as const
   const gone = { kind: 'unreachable', reason: 'ECONNREFUSED' } as const
   for (const order of [false, true]) {
     const { rule, s } = await end({ pause: true, server: alive, order })

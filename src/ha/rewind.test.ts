@@ -12,6 +12,7 @@ function diverged(): Scene {
   s.server.rewindSource = {
     kind: 'primary',
     timeline: timeline(2),
+    lsn: lsn(5000),
     history: [{ timeline: timeline(1), switchpoint: lsn(900), reason: 'no recovery target specified' }],
   }
   return s
@@ -72,8 +73,25 @@ test('5.2 a member that was to be rewound from the site compares again with its 
   const s = divergedStandby()
   await s.cycle()
   s.config({}).member('b', { role: 'primary', timeline: 1 })
-  s.server.rewindSource = { kind: 'primary', timeline: timeline(1), history: [] }
+  s.server.rewindSource = { kind: 'primary', timeline: timeline(1), lsn: lsn(5000), history: [] }
   assert.equal((await s.cycle()).rule, 'following-leader')
   assert.equal(s.ha.memory.divergence.state, 'not-needed')
   assert.ok(!s.did('rewind'))
+})
+
+test('5.3 where two histories bear one number pg_rewind would see nothing to do: a copy is made in its place', async () => {
+  for (const [canRewind, removes, copies] of [
+    [true, false, true],
+    [false, true, true],
+    [true, true, true],
+    [false, false, false],
+  ] as const) {
+    const s = diverged()
+    s.server.rewindSource = { kind: 'primary', timeline: timeline(1), lsn: lsn(900), history: [] }
+    Object.assign(s.ha.world.postgres, { canRewind: async () => canRewind, removeOnDivergedTimelines: removes })
+    const { rule } = await s.cycle()
+    assert.equal(rule === 'reinitialize-diverged', copies, rule)
+    assert.equal(s.said('WARNING Timeline 1 here and timeline 1 of b are two histories of one number'), copies)
+    assert.ok(!s.did('rewind'))
+  }
 })

@@ -41,7 +41,8 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
   if (divergence.state === 'needed' && divergence.source?.name !== upstreamName(source)) divergence.state = 'check'
   if (divergence.state === 'check') await compare(c, source)
   if (divergence.state !== 'needed' || standbyLeaderGoesFirst(c)) return null
-  if (await postgres.canRewind(c.signal)) {
+  const canRewind = await postgres.canRewind(c.signal)
+  if (canRewind && !divergence.numberUsedTwice) {
     const control = postgres.isAlive() ? null : await postgres.controlData(c.signal)
     if (control?.clusterState === 'in archive recovery' && !c.memory.recovery.crashRecoveryDone)
       return startSingleUserRecovery(c)
@@ -49,7 +50,8 @@ export async function repairDivergence(c: Cycle): Promise<CycleResult | null> {
     noteLoss(c, 'pg_rewind')
     return beginOrBusy(c, name, result('rewind', upstreamName(source)), (signal) => rewind(c, source, signal))
   }
-  if (postgres.removeOnDivergedTimelines && !c.settings.standbyCluster) {
+  // Who lets pg_rewind throw away what the leader never had has a copy made where pg_rewind sees nothing to do.
+  if ((postgres.removeOnDivergedTimelines || canRewind) && !c.settings.standbyCluster) {
     const name = 'reinitializing due to diverged timelines'
     noteLoss(c, 'new copy')
     return beginOrBusy(c, name, result('reinitialize-diverged'), (signal) => reinitializeFrom(c, source, signal))
@@ -86,10 +88,12 @@ async function compare(c: Cycle, source: Upstream): Promise<void> {
   }
   log.info(`primary_timeline=${leader.timeline}`)
   const end = local.inRecovery ? local.lsn : await postgres.shutdownCheckpointEnd(local, c.signal)
-  const found = compareHistories(local, leader.timeline, leader.history, end)
+  const history = (await postgres.localTimelineHistory(local.timeline))?.switches ?? null
+  const found = compareHistories(local, leader, { history, checkpointEnd: end })
   if (leader.history.length > 0) log.info(`primary: history=${historyExcerpt(leader.history, local.timeline)}`)
   memory.divergence.state = found.needed ? 'needed' : 'not-needed'
   memory.divergence.source = { name: upstreamName(source), timeline: leader.timeline }
+  memory.divergence.numberUsedTwice = found.because === 'number-used-twice'
   world.journal.record({
     kind: 'decided',
     what: found.needed ? 'history diverged' : 'history is a prefix of the leader',
@@ -103,6 +107,10 @@ async function compare(c: Cycle, source: Upstream): Promise<void> {
   })
   memory.divergence.loss = lossOf(local, found, end)
   if (memory.divergence.loss) log.warning(lossText(memory.divergence.loss, upstreamName(source)))
+  if (memory.divergence.numberUsedTwice)
+    log.warning(
+      `Timeline ${local.timeline} here and timeline ${leader.timeline} of ${upstreamName(source)} are two histories of one number: pg_rewind cannot help, a new copy is needed`,
+    )
 }
 
 /** Writes down what is thrown away, and by whom, before it is. */

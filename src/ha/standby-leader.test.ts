@@ -15,6 +15,7 @@ function standbyLeader(streams: boolean, remote: RewindSource): Scene {
 
 const primary = (on: number, switchpoint: number): RewindSource => ({
   kind: 'primary',
+  lsn: lsn(5000),
   timeline: timeline(on),
   history:
     on > 1 ? [{ timeline: timeline(1), switchpoint: lsn(switchpoint), reason: 'no recovery target specified' }] : [],

@@ -148,7 +148,13 @@ export interface LocalPosition {
 export type RewindSource =
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'in-recovery' }
-  | { readonly kind: 'primary'; readonly timeline: Timeline; readonly history: readonly TimelineSwitch[] }
+  | {
+      readonly kind: 'primary'
+      readonly timeline: Timeline
+      /** Its WAL is flushed so far. */
+      readonly lsn: Lsn
+      readonly history: readonly TimelineSwitch[]
+    }
 
 export type RewindOutcome =
   | { readonly kind: 'done' }

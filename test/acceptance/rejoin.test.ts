@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach } from 'node:test'
 import { Cluster } from '../../lab/cluster.ts'
@@ -182,6 +182,44 @@ told('5.3, postgres 6.2 remove_data_directory_on_rewind_failure: a failed rewind
   delete (old.config['postgresql'] as ConfigDocument)['remove_data_directory_on_rewind_failure']
 })
 
+told(
+  '5.3 a store put back from a backup lets two members begin a timeline of one number: the later one is copied anew',
+  async () => {
+    const { old, next } = await diverged()
+    const number = (await next.report())?.timeline
+    await next.killHost()
+    await until('the store forgets it', LIMIT_MS, async () =>
+      (await keysOf(next, old)).every((value) => value === null),
+    )
+    // A backup from before the first promotion knows of none, and no archive tells the number.
+    for (const file of readdirSync(archive)) rmSync(join(archive, file))
+    for (const key of ['status', 'history', 'sync', 'failsafe']) await cluster.store.delete(cluster.key(key))
+    await old.start()
+    assert.equal(await cluster.writable(LIMIT_MS), old)
+    await until('its promotion is told', LIMIT_MS, async () => (await old.report())?.timeline === number)
+    await old.sql('CREATE TABLE on_the_second AS SELECT 1 AS id')
+    const from = next.logSize()
+    await next.start()
+    assert.equal(await cluster.healthy(LIMIT_MS), old)
+    const log = next.logSince(from)
+    assert.match(
+      log,
+      new RegExp(`Timeline ${number} here and timeline ${number} of ${old.name} are two histories of one number`),
+    )
+    assert.match(log, /replica has been created using basebackup/)
+    assert.doesNotMatch(log, /pg_rewind exit code/)
+    for (const member of cluster.members)
+      await until(`${member.name} has the second history`, LIMIT_MS, async () => {
+        const [row] = await member.sql(
+          "SELECT to_regclass('after_failover') AS gone, to_regclass('on_the_second') AS there",
+        )
+        return row?.['gone'] === null && row['there'] !== null
+      })
+    await old.sql('DROP TABLE on_the_second')
+    assertNoBug(cluster)
+  },
+)
+
 told('5.2 remove_data_directory_on_diverged_timelines: without pg_rewind a diverged member is made anew', async () => {
   const leader = await cluster.healthy(LIMIT_MS)
   const change = { postgresql: { use_pg_rewind: false, remove_data_directory_on_diverged_timelines: true } }
@@ -206,6 +244,11 @@ function other(than: Member): Member {
   const found = cluster.members.find((member) => member !== than)
   assert.ok(found)
   return found
+}
+
+function keysOf(...members: readonly Member[]): Promise<readonly (string | null)[]> {
+  const keys = [...members.map(({ name }) => `members/${name}`), 'leader']
+  return Promise.all(keys.map((key) => cluster.store.get(cluster.key(key))))
 }
 
 function order(member: Member, what: string): string {

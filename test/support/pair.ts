@@ -27,7 +27,11 @@ export class Herd {
     const made = await this.member(name, changes)
     assert.ok(await made.clone.clone({ source: source.upstream }, never), made.log.lines.join('\n'))
     await follow(made, source)
-    await until(async () => (await source.ask('SELECT count(*)::int FROM pg_stat_replication')) === 1, 'it streams')
+    await until(
+      async () =>
+        (await source.ask(`SELECT count(*)::int FROM pg_stat_replication WHERE application_name = '${name}'`)) === 1,
+      'it streams',
+    )
     return made
   }
 

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import type { TestMember } from '../../../test/support/member.ts'
 import { follow, Herd, until } from '../../../test/support/pair.ts'
 import { leaveRoot, postgresBinDir } from '../../../test/support/postgres.ts'
+import { localTimelineHistory } from '../directory-facts.ts'
 import { exists } from '../files.ts'
 
 const never = new AbortController().signal
@@ -73,6 +74,27 @@ test('6.1 and 6.3 to 6.5 a diverged primary is rewound and follows; the note of 
   await follow(old, current)
   await hasNewHistory(old)
   assert.doesNotMatch(old.log.lines.join('\n'), /password=/)
+})
+
+test('5.3 two promotions to one number: pg_rewind sees nothing to do, the history files tell them apart', async () => {
+  const first = await herd.primary('node-1')
+  const early = await herd.replicaOf(first, 'node-2')
+  const late = await herd.replicaOf(first, 'node-3')
+  assert.equal(await early.server.promote(10_000, never), 'promoted')
+  await first.ask('CREATE TABLE public.kept (i int)')
+  await until(async () => (await late.ask(`SELECT to_regclass('public.kept')::text`)) === 'public.kept', 'it has more')
+  assert.equal(await late.server.promote(10_000, never), 'promoted')
+  await late.server.checkpoint(never)
+  await early.server.stop({ mode: 'fast', checkpoint: false, limitMs: null }, never)
+  const [local, source] = [await early.rewind.localPosition(never), await early.rewind.source(late.upstream, never)]
+  assert.ok(source.kind === 'primary' && local?.timeline === source.timeline)
+  assert.ok(source.lsn > local.lsn)
+  const own = await localTimelineHistory(early.dataDir, local.timeline)
+  assert.equal(own?.switches.length, 1)
+  assert.notEqual(own.switches[0]?.switchpoint, source.history[0]?.switchpoint)
+  assert.deepEqual(await early.rewind.rewind(late.upstream, never), { kind: 'done' })
+  assert.match(early.log.lines.join('\n'), /no rewind required/)
+  assert.deepEqual(await localTimelineHistory(early.dataDir, local.timeline), own)
 })
 
 test('6.3 a source that cannot be asked, or is in recovery, is no source', async () => {

@@ -1,3 +1,4 @@
+import { type Lsn, parseLsn } from '../../cluster/lsn.ts'
 import { later } from '../../cluster/time.ts'
 import { parseTimeline, parseTimelineHistory, type Timeline, type TimelineSwitch } from '../../cluster/timeline.ts'
 import type { Config, PgUser } from '../../config/types.ts'
@@ -80,11 +81,12 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
     const found = await ask(
       stream,
       async (query): Promise<RewindSource> => {
-        const timeline = identified(await query('IDENTIFY_SYSTEM'))
+        const { timeline, lsn } = identified(await query('IDENTIFY_SYSTEM'))
         const history = timeline > 1 ? historyOf(await query(`TIMELINE_HISTORY ${timeline}`)) : []
         // several questions, several connections: a switchover in between would make a diverged history of a good one
-        if (identified(await query('IDENTIFY_SYSTEM')) !== timeline) throw new NoAnswer('its timeline has just changed')
-        return { kind: 'primary', timeline, history }
+        if (identified(await query('IDENTIFY_SYSTEM')).timeline !== timeline)
+          throw new NoAnswer('its timeline has just changed')
+        return { kind: 'primary', timeline, lsn, history }
       },
       signal,
     )
@@ -129,10 +131,11 @@ function rowsOf(outcome: SqlOutcome): readonly SqlRow[] {
   throw new NoAnswer(outcome.kind === 'error' ? outcome.message : outcome.reason)
 }
 
-function identified(rows: readonly SqlRow[]): Timeline {
+function identified(rows: readonly SqlRow[]): { readonly timeline: Timeline; readonly lsn: Lsn } {
   const timeline = parseTimeline(rows[0]?.['timeline'])
-  if (timeline === null) throw new NoAnswer('it does not tell its timeline')
-  return timeline
+  const lsn = parseLsn(rows[0]?.['xlogpos'])
+  if (timeline === null || lsn === null) throw new NoAnswer('it does not tell its timeline and position')
+  return { timeline, lsn }
 }
 
 /** The content comes as text or as bytes, by version. */
