@@ -45,3 +45,29 @@ test('9 the number reserved for a promotion stays in the status, whatever an old
     [5, 5],
   )
 })
+
+test('8.2 who has the lock and is not a primary yet leaves the position of the last primary as it is', async () => {
+  const publishes = async (s: Scene): Promise<number | undefined> => {
+    await s.cycle()
+    const statuses = written(s)
+    const { view } = s.ha.memory.store
+    assert.ok(view)
+    await publishStatus(newCycle(s.ha, view, signal))
+    return statuses[0]?.lastLsn
+  }
+  const waiting = (optime: number): Scene => {
+    const s = new Scene().leader('a')
+    s.keys.set('status', printJson({ optime }))
+    s.server.lsn = 1000
+    return s
+  }
+  assert.equal(await publishes(waiting(900)), 900)
+  assert.equal(await publishes(waiting(5000)), 5000)
+  assert.equal(await publishes(waiting(0)), 1000, 'nothing was known')
+  const standby = waiting(900).config({ standby_cluster: { host: 'far' } })
+  standby.server.role = 'standby_leader'
+  assert.equal(await publishes(standby), 1000)
+  const primary = new Scene().primary().leader('a')
+  primary.keys.set('status', printJson({ optime: 900 }))
+  assert.equal(await publishes(primary), 1000)
+})

@@ -1,4 +1,4 @@
-import type { Lsn } from '../cluster/lsn.ts'
+import { type Lsn, ZERO_LSN } from '../cluster/lsn.ts'
 import { isVersionBelow } from '../cluster/member.ts'
 import { slotName } from '../cluster/slot-name.ts'
 import { NO_STATUS, type Status } from '../cluster/status.ts'
@@ -17,7 +17,7 @@ export async function publishStatus(c: Cycle): Promise<void> {
     const permanentOnly = c.settings.memberSlotsTtlMs <= 0
     const published = slots && permanentOnly ? onlyPermanent(c, slots) : slots
     const status: Status = {
-      lastLsn: walPosition(seen),
+      lastLsn: seen.inRecovery ? positionBefore(c, walPosition(seen)) : walPosition(seen),
       slots: published,
       retainSlots: slots ? retainedSlots(c, Object.keys(slots)) : [],
       ...usedTimelines(c, c.view.status, seen.timeline),
@@ -30,6 +30,16 @@ export async function publishStatus(c: Cycle): Promise<void> {
   const failsafe = failsafeRecord(c)
   c.memory.failsafe.written = failsafe
   if (failsafe) await inStore(c, (budget) => c.world.dcs.writeFailsafe(failsafe, budget))
+}
+
+/**
+ * Who has the lock and is no primary yet has acknowledged nothing. Its own position, perhaps on a timeline that the last
+ * primary had left, says nothing of what that one acknowledged: it would bar whoever has it, or let in who lacks it. In a
+ * standby cluster there is no other position.
+ */
+function positionBefore({ view, settings }: Cycle, own: Lsn): Lsn {
+  const { lastLsn } = view.status
+  return settings.standbyCluster || lastLsn === ZERO_LSN ? own : lastLsn
 }
 
 /** The record of timelines that are used up is carried along; a cluster that never promoted has none. */
