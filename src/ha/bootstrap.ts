@@ -1,3 +1,4 @@
+import { NameSet } from '../cluster/name-set.ts'
 import { minimumSync, syncMode } from '../cluster/settings.ts'
 import { STRICT_PLACEHOLDER } from '../cluster/standby-names.ts'
 import { isNofailover } from '../cluster/tags.ts'
@@ -10,6 +11,7 @@ import { type CycleResult, fatal, result } from './messages.ts'
 import { checkpointAfterPromotion } from './post-promotion.ts'
 import { beginOrBusy } from './rewind.ts'
 import { storeOutage } from './store-outage.ts'
+import { writeSync } from './sync/key.ts'
 import { setNames } from './sync/names.ts'
 import { reloadView } from './view-loading.ts'
 import { type Cycle, did, inStore, saw } from './world.ts'
@@ -93,7 +95,10 @@ export async function continueBootstrap(c: Cycle): Promise<CycleResult> {
   return openNewCluster(c)
 }
 
-/** From here on the cluster exists for others: identifier first, configuration, then the leader. */
+/**
+ * From here on the cluster exists for others: identifier first, configuration, then the leader; and with synchronous
+ * replication its key before that, for until it is there anybody with a copy could take over without what was acknowledged.
+ */
 async function openNewCluster(c: Cycle): Promise<CycleResult> {
   const { memory, world, settings } = c
   const { postgres, dcs, fence } = world
@@ -108,14 +113,17 @@ async function openNewCluster(c: Cycle): Promise<CycleResult> {
   if (written.kind !== 'done') return storeOutage(c)
   const configured = await inStore(c, (budget) => dcs.writeConfig(memory.dynamicConfig, null, budget))
   if (configured.kind !== 'done') return storeOutage(c)
+  const isSynchronous = syncMode(settings) !== 'off'
+  if (isSynchronous && (await writeSync(c, world.name, new NameSet(), 0)) !== 'done') return storeOutage(c)
   const answer = await takeLock(c)
   if (answer !== 'done') return storeOutage(c)
   memory.bootstrap.active = false
   await fence.keepAlive(memory.lease.until)
-  if (syncMode(settings) !== 'off') await setNames(c, minimumSync(settings) > 0 ? STRICT_PLACEHOLDER : null)
+  if (isSynchronous) await setNames(c, minimumSync(settings) > 0 ? STRICT_PLACEHOLDER : null)
   postgres.fireCallback('on_start', postgres.role)
   did(c, 'open new cluster', { systemIdentifier: identifier, leader: leaderMember(c.view)?.name ?? world.name })
   await reloadView(c)
+  memory.alarm = world.clock.now()
   return result('initialized')
 }
 

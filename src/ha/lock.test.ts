@@ -52,6 +52,17 @@ test('8.3 a new cluster takes the lock without asking, after the keys that make 
   assert.ok(s.did('on_start primary'))
 })
 
+for (const mode of ['on', 'quorum'] as const)
+  test(`8.3 and 16.5 a new cluster with synchronous_mode ${mode} says before it has a leader that nobody else may be one`, async () => {
+    const s = new Scene().primary().leader(null).config({ synchronous_mode: mode })
+    s.keys.set('initialize', '')
+    Object.assign(s.ha.memory.bootstrap, { active: true, result: true })
+    assert.equal((await s.cycle()).rule, 'initialized')
+    const order = s.calls.filter((call) => /^(sync|take)/.test(call))
+    assert.deepEqual(order, ['sync a::0', 'take'])
+    assert.equal(s.ha.memory.alarm, s.nowMs, 'the next cycle, which publishes its position, begins at once')
+  })
+
 test('3.5 a bootstrap whose server is still in recovery waits; one whose server is gone is undone', async () => {
   const bootstrapping = async (): Promise<Scene> => {
     const s = new Scene().newCluster()

@@ -268,6 +268,19 @@ for (const [title, settings, [leader, standbys, quorum], calls] of PROMOTIONS)
     assert.deepEqual(s.calls, calls)
   })
 
+test('16.5 and 17.3 where there is no key yet the new primary is named in one before its first commit', async () => {
+  for (const mode of [true, 'quorum']) {
+    const s = new Synchronous({ synchronous_mode: mode })
+    s.leader('c').server.inRecovery = true
+    await s.cycle()
+    s.calls.length = 0
+    const view = s.ha.memory.store.view
+    assert.ok(view)
+    assert.equal(await prepareSyncForPromotion(newCycle(s.ha, view, NEVER)), 'ready')
+    assert.deepEqual(s.calls, ['sync a::0'])
+  }
+})
+
 test('16.5 and 7.3 a promotion waits where somebody else has just written the key', async () => {
   for (const mode of [true, 'quorum']) {
     const s = new Scene().config({ synchronous_mode: mode }).leader('a')

@@ -35,15 +35,15 @@ export async function prepareSyncForPromotion(c: Cycle): Promise<'ready' | 'refu
 
 /**
  * The new primary's first commit waits for as many of the others as could otherwise elect somebody else. The key is its own
- * before that: whom it names needs no votes, and the leader of yesterday may be back before the new one has written it.
+ * before that: whom it names needs no votes, and the leader of yesterday may be back before the new one has written it; and
+ * without any key everybody may take over, whatever was acknowledged.
  */
 async function prepareQuorum(c: Cycle): Promise<'ready' | 'refused'> {
   const sync = knownSync(c)
   const everybody = sync.leader === null ? new NameSet() : votersOf(sync).with([sync.leader])
   const quorum = isQuorumActive(c) ? sync.quorum : 0
   const others = everybody.without([c.world.name])
-  const isOurs = sync.leader === null || sync.leader === c.world.name
-  if (!isOurs && (await writeSync(c, c.world.name, others, quorum)) !== 'done') return 'refused'
+  if (sync.leader !== c.world.name && (await writeSync(c, c.world.name, others, quorum)) !== 'done') return 'refused'
   const outsider = others.size === everybody.size ? 1 : 0
   const count = Math.max(everybody.size - quorum - 1 + outsider, minimumSync(c.settings))
   await announce(c, 'quorum', others, Math.min(count, Math.max(others.size, minimumSync(c.settings))))
