@@ -48,7 +48,7 @@ test('the demo needs no etcd, shows three members, and Ctrl-C leaves nothing beh
   })
   const [place = ''] = /(?<=below )\S+/.exec(said()) ?? []
   assert.ok(workersIn(place).length > 3)
-  assert.match(said(), /matriarchctl -c \S+ raft status/)
+  await until('it says how to look closer', LIMIT_MS, () => /matriarchctl -c \S+ raft status/.test(said()))
   child.kill('SIGINT')
   assert.equal(await end, 0, said())
   assert.match(said(), /Nothing is left behind\.\n$/)
