@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { clusterTimeline, parseHistory, printHistory, sharedWalEnd } from './history.ts'
+import { clusterTimeline, parseHistory, printHistory, sharedWalEnd, withPassedOver } from './history.ts'
 import { lsn } from './lsn.ts'
 import { version } from './stored.ts'
 import { timeline } from './timeline.ts'
@@ -35,6 +35,35 @@ test('ha 6.3 WAL of a timeline that the cluster has left is shared up to where i
     assert.equal(sharedWalEnd(history, timeline(own), lsn(position)), shared, `timeline ${own} at ${position}`)
   assert.equal(sharedWalEnd(null, timeline(1), lsn(900)), 900)
   assert.equal(sharedWalEnd(stored('[]'), timeline(1), lsn(900)), 900)
+})
+
+test('ha 6.3 who left a timeline where the cluster went on shares only what was before', () => {
+  const history = stored('[[1,300,"why"],[2,300,"passed over"]]')
+  const left = (at: number) => [{ timeline: timeline(1), switchpoint: lsn(at), reason: 'why' }]
+  const shared = (cameBy: ReturnType<typeof left> | null): number =>
+    sharedWalEnd(history, timeline(2), lsn(900), cameBy)
+  assert.equal(shared(null), 300)
+  assert.equal(shared(left(200)), 200)
+  assert.equal(shared(left(400)), 300)
+  assert.equal(sharedWalEnd(history, timeline(3), lsn(900), left(300)), 900)
+})
+
+test('ha 18.1 numbers passed over on the way to a timeline are in its history, as timelines without WAL', () => {
+  const one = (number: number, at: number) => ({ timeline: timeline(number), switchpoint: lsn(at), reason: 'why' })
+  const numbers = (current: number, ...switches: ReturnType<typeof one>[]): (readonly [number, number])[] =>
+    withPassedOver(switches, timeline(current)).map((line) => [line.timeline, line.switchpoint])
+  assert.deepEqual(numbers(3, one(1, 100), one(2, 200)), [
+    [1, 100],
+    [2, 200],
+  ])
+  assert.deepEqual(numbers(6, one(1, 100), one(3, 200)), [
+    [1, 100],
+    [2, 100],
+    [3, 200],
+    [4, 200],
+    [5, 200],
+  ])
+  assert.deepEqual(numbers(4_000_000_000, one(1, 100)), [[1, 100]], 'nobody has passed over so many')
 })
 
 test('ha 18.1 records of three, four and five fields are kept as they are, what is none is passed over', () => {

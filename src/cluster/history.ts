@@ -1,7 +1,7 @@
 import { type Json, parseJson } from './json.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import type { StoredValue, Version } from './stored.ts'
-import { parseTimeline, type Timeline, timeline, UNKNOWN_TIMELINE } from './timeline.ts'
+import { parseTimeline, type Timeline, type TimelineSwitch, timeline, UNKNOWN_TIMELINE } from './timeline.ts'
 
 /** One finished timeline in the `history` key. Time and leader are missing in records of old agents. */
 export interface HistoryRecord {
@@ -56,13 +56,43 @@ export function clusterTimeline(history: History | null): Timeline {
   return timeline(last ? last.timeline + 1 : 1)
 }
 
+const PASSED_OVER = 'passed over, the number may be in use elsewhere'
+/** More numbers than this are passed over by nobody: the file is wrong. */
+const MOST_PASSED_OVER = 1000
+
+/**
+ * The switches of a timeline with the numbers that were passed over on the way to it, as timelines that ended where they
+ * began. Without them nobody could tell the history of timeline 3, begun on 1, from that of timeline 2, and whoever really is
+ * on 2 would be taken for a member of the cluster's own timeline.
+ */
+export function withPassedOver(switches: readonly TimelineSwitch[], current: Timeline): readonly TimelineSwitch[] {
+  return switches.flatMap((one, i) => {
+    const count = (switches[i + 1]?.timeline ?? current) - one.timeline - 1
+    if (count <= 0 || count > MOST_PASSED_OVER) return [one]
+    const passed = Array.from({ length: count }, (_, k) => timeline(one.timeline + 1 + k))
+    return [one, ...passed.map((number) => ({ timeline: number, switchpoint: one.switchpoint, reason: PASSED_OVER }))]
+  })
+}
+
 /**
  * Up to where the WAL of a server on `own` that ends at `position` can be that of the cluster: not beyond the end of a
  * timeline that the cluster has left. One that the history does not name began on one before it.
+ * @param cameBy how the server came to its timeline; `null`: not known. Where it left a timeline the cluster may have gone on
  */
-export function sharedWalEnd(history: History | null, own: Timeline, position: Lsn): Lsn {
+export function sharedWalEnd(
+  history: History | null,
+  own: Timeline,
+  position: Lsn,
+  cameBy: readonly TimelineSwitch[] | null = null,
+): Lsn {
   const records = history?.records ?? []
-  if (own === UNKNOWN_TIMELINE || own >= clusterTimeline(history)) return position
-  const end = (records.findLast((record) => record.timeline <= own) ?? records[0])?.lsn
-  return end !== undefined && end < position ? end : position
+  const ends = (cameBy ?? []).flatMap((switched) => {
+    const left = records.find((record) => record.timeline === switched.timeline)
+    return left && left.lsn !== switched.switchpoint ? [left.lsn, switched.switchpoint] : []
+  })
+  if (own !== UNKNOWN_TIMELINE && own < clusterTimeline(history)) {
+    const left = records.findLast((record) => record.timeline <= own) ?? records[0]
+    if (left) ends.push(left.lsn)
+  }
+  return ends.reduce((least, end) => (end < least ? end : least), position)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type HistoryRecord, printHistory } from '../cluster/history.ts'
 import { printJson } from '../cluster/json.ts'
 import { lsn } from '../cluster/lsn.ts'
 import { timeline } from '../cluster/timeline.ts'
@@ -235,6 +236,30 @@ test('18.1 the history is written with time and name of the switch that this pri
     { timeline: 2, lsn: 200, reason: 'no recovery target', at: null, leader: null },
     { timeline: 3, lsn: 300, reason: 'no recovery target', at: '2026-01-02T12:00:00+00:00', leader: 'a' },
   ])
+})
+
+test('18.1 a history with a number that was passed over is written once, and names that number (seed 32050548)', async () => {
+  const s = new Scene().primary()
+  s.server.timeline = 3
+  const switches = [{ timeline: timeline(1), switchpoint: lsn(100), reason: 'no recovery target' }]
+  Object.assign(s.ha.world.postgres, {
+    localTimelineHistory: async () => ({ switches, modifiedAt: '2026-01-02T12:00:00+00:00' }),
+  })
+  let writes = 0
+  Object.assign(s.ha.world.dcs, {
+    writeHistory: async (records: readonly HistoryRecord[]) => {
+      writes += 1
+      s.keys.set('history', printJson(printHistory(records)))
+      return { kind: 'done', value: undefined }
+    },
+  })
+  await s.cycle()
+  await s.cycle()
+  assert.equal(writes, 1)
+  assert.equal(
+    s.keys.get('history'),
+    '[[1,100,"no recovery target"],[2,100,"passed over, the number may be in use elsewhere","2026-01-02T12:00:00+00:00","a"]]',
+  )
 })
 
 test('18.1 on the first timeline a history of another life is cleared', async () => {

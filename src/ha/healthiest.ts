@@ -12,7 +12,7 @@ import { type Ballot, countVotes, isElectable, standing } from './election.ts'
 import { isPrimary, observation, walPosition } from './facts.ts'
 import { cleanRequest, requestDecides, steersRace } from './failover-race.ts'
 import { mayHavePromised } from './failsafe.ts'
-import { lagBytes } from './lag.ts'
+import { lagOfOwn } from './lag.ts'
 import { barredByFailsafe, leftOutBecause } from './left-out.ts'
 import { primaryLeftInPause, signOfPrimary } from './living-primary.ts'
 import { standbyTimeline } from './own-timeline.ts'
@@ -158,7 +158,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
   if (seen === null) return standBackBecause(c, 'PostgreSQL does not say how far it is')
   const own = walPosition(seen)
   const timeline = await standbyTimeline(c, seen, c.signal)
-  const bytes = rules.checkLag ? lagBytes(c, own, timeline) : 0
+  const bytes = rules.checkLag ? await lagOfOwn(c, own, timeline) : 0
   if (bytes > settings.maximumLagOnFailover) {
     log.info('My wal position exceeds maximum replication lag')
     return standBackBecause(c, `it is ${bytes} bytes behind: more than maximum_lag_on_failover`)

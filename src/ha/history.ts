@@ -1,4 +1,4 @@
-import { type HistoryRecord } from '../cluster/history.ts'
+import { type HistoryRecord, withPassedOver } from '../cluster/history.ts'
 import { observation } from './facts.ts'
 import { type Cycle, inStore } from './world.ts'
 
@@ -17,7 +17,7 @@ export async function maintainHistory(c: Cycle): Promise<void> {
   if (!damaged && last && last.timeline === seen.timeline - 1 && last.at !== null && last.leader !== null) return
   const local = await c.world.postgres.localTimelineHistory(seen.timeline)
   if (!local || local.switches.length === 0) return
-  const records = local.switches.map((line): HistoryRecord => {
+  const records = withPassedOver(local.switches, seen.timeline).map((line): HistoryRecord => {
     const told = stored.find((record) => record.timeline === line.timeline && record.lsn === line.switchpoint)
     const own = line.timeline === seen.timeline - 1
     return {

@@ -49,6 +49,25 @@ test('6.1 a lock that is back starts the time anew', async () => {
   assert.equal((await s.cycle()).rule, 'race-backoff')
 })
 
+test('6.3 WAL on a number that the cluster passed over, or from where the cluster went on, does not count (seed 32050548)', async () => {
+  const race = async (history: string, left: number): Promise<string> => {
+    const s = new Scene().config({ maximum_lag_on_failover: 500 }).leader(null)
+    s.server.streams = false
+    s.server.lsn = 1000
+    s.keys.set('status', '{"optime":1000}').set('history', history)
+    const switches = [{ timeline: timeline(1), switchpoint: lsn(left), reason: 'no recovery target' }]
+    Object.assign(s.ha.world.postgres, {
+      identifyTimeline: async () => 2,
+      localTimelineHistory: async () => ({ switches, modifiedAt: '' }),
+    })
+    return (await s.cycle()).rule
+  }
+  assert.equal(await race('[[1,600,"why"]]', 600), 'promote-by-acquiring')
+  assert.equal(await race('[[1,600,"why"],[2,600,"passed over"]]', 600), 'promote-by-acquiring')
+  assert.equal(await race('[[1,400,"why"],[2,400,"passed over"]]', 400), 'follow-not-healthiest')
+  assert.equal(await race('[[1,600,"why"],[2,600,"passed over"]]', 400), 'follow-not-healthiest')
+})
+
 test('6.3 check_timeline: who is on an older timeline than the cluster, or does not know its own, does not race', async () => {
   const scene = (timelineOf: number | null): Scene => {
     const s = new Scene().config({ check_timeline: true }).leader(null)

@@ -10,13 +10,25 @@ const LIMIT_MS = 120_000
 const PROGRAM = '.build/tools/demo.cjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'demo-test-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+const started: ChildProcess[] = []
+after(async () => {
+  // Where a test failed its demo still runs, and would keep this file from ending.
+  await Promise.all(started.filter((child) => child.exitCode === null && child.signalCode === null).map(interrupted))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function interrupted(child: ChildProcess): Promise<void> {
+  const end = ended(child)
+  child.kill('SIGINT')
+  await end
+}
 
 /** The demo as from a terminal. There is no etcd. */
 function demo(...words: readonly string[]): { readonly child: ChildProcess; readonly said: () => string } {
   assert.ok(existsSync(PROGRAM), 'npm run build')
   const env = { ...process.env, ETCD: join(folder, 'no-etcd-here') }
   const child = spawn(process.execPath, [PROGRAM, ...words], { env })
+  started.push(child)
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk.toString()))
   return { child, said: () => text }
