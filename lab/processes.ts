@@ -94,8 +94,7 @@ export function processTree(pid: number): readonly number[] {
 
 function parentOf(pid: number): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    return Number(statFields(`/proc/${pid}/stat`)[1])
   } catch {
     return null
   }
@@ -104,12 +103,13 @@ function parentOf(pid: number): number | null {
 /** Whether SIGSTOP has reached every thread: it takes effect only when one of them gets the processor. */
 export function isStopped(pid: number): boolean {
   const threads = readdirSync(`/proc/${pid}/task`)
-  return threads.every((id) => stateOf(`/proc/${pid}/task/${id}/stat`) === 'T')
+  return threads.every((id) => statFields(`/proc/${pid}/task/${id}/stat`)[0] === 'T')
 }
 
-function stateOf(file: string): string | undefined {
+/** Of a process or a thread, from its state on: the name before it may itself hold blanks and parentheses. */
+function statFields(file: string): readonly string[] {
   const stat = readFileSync(file, 'utf8')
-  return stat[stat.lastIndexOf(')') + 2]
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** What a process calls itself, as `ps` shows it; empty for one that has ended. */
@@ -151,8 +151,7 @@ export interface ResourceUse {
 /** What a process has used of the processor so far and of the memory now; zeros for one that has ended. */
 export function resourceUse(pid: number): ResourceUse {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const fields = statFields(`/proc/${pid}/stat`)
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
     const kb = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0)
     const ticks = Number(fields[11]) + Number(fields[12])

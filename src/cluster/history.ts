@@ -1,7 +1,14 @@
 import { type Json, parseJson } from './json.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import type { StoredValue, Version } from './stored.ts'
-import { parseTimeline, type Timeline, type TimelineSwitch, timeline, UNKNOWN_TIMELINE } from './timeline.ts'
+import {
+  MOST_PASSED_OVER,
+  parseTimeline,
+  type Timeline,
+  type TimelineSwitch,
+  timeline,
+  UNKNOWN_TIMELINE,
+} from './timeline.ts'
 
 /** One finished timeline in the `history` key. Time and leader are missing in records of old agents. */
 export interface HistoryRecord {
@@ -57,8 +64,6 @@ export function clusterTimeline(history: History | null): Timeline {
 }
 
 const PASSED_OVER = 'passed over, the number may be in use elsewhere'
-/** More numbers than this are passed over by nobody: the file is wrong. */
-const MOST_PASSED_OVER = 1000
 
 /**
  * The switches of a timeline with the numbers that were passed over on the way to it, as timelines that ended where they

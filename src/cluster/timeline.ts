@@ -25,6 +25,9 @@ export function highestCredible(own: Timeline, told: readonly (Timeline | null |
   return told.reduce<Timeline>((most, one) => (one && one > most && one - own <= FAR_AHEAD ? one : most), own)
 }
 
+/** So many numbers at most does a promotion pass over: nobody has more of them behind him, a number further away is wrong. */
+export const MOST_PASSED_OVER = 1000
+
 /** The first 8 hexadecimal digits of a WAL file name, or the name of a history file without its ending. */
 export function timelineHex(t: Timeline): string {
   return t.toString(16).toUpperCase().padStart(8, '0')

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseTimeline, type Timeline, timelineHex } from '../cluster/timeline.ts'
+import { MOST_PASSED_OVER, parseTimeline, type Timeline, timelineHex } from '../cluster/timeline.ts'
 import { walDirectory } from './directory-facts.ts'
 import { dataDirectoryModes, exists, replaceFile, syncDirectory } from './files.ts'
 
@@ -11,8 +11,6 @@ import { dataDirectoryModes, exists, replaceFile, syncDirectory } from './files.
  * files of all numbers up to the one they follow.
  */
 const MARK = '# passed over: this number may be in use elsewhere\n'
-/** Nobody has so many promotions behind him: the number in the store is wrong. */
-const FURTHEST = 1000
 
 /**
  * Makes the coming promotion of a server that is on `own` begin `begins`.
@@ -24,7 +22,7 @@ export async function passTimelines(
   begins: Timeline,
 ): Promise<{ readonly undo: () => Promise<void> } | { readonly refusal: string }> {
   if (begins <= own) return { refusal: `it is on timeline ${own} and cannot begin timeline ${begins}` }
-  if (begins - own > FURTHEST) return { refusal: `timeline ${begins} is too far from its own, ${own}` }
+  if (begins - own > MOST_PASSED_OVER) return { refusal: `timeline ${begins} is too far from its own, ${own}` }
   const directory = await walDirectory(dataDir)
   const { file: mode } = await dataDirectoryModes(dataDir)
   const written: string[] = []

@@ -208,13 +208,7 @@ told(
     )
     assert.match(log, /replica has been created using basebackup/)
     assert.doesNotMatch(log, /pg_rewind exit code/)
-    for (const member of cluster.members)
-      await until(`${member.name} has the second history`, LIMIT_MS, async () => {
-        const [row] = await member.sql(
-          "SELECT to_regclass('after_failover') AS gone, to_regclass('on_the_second') AS there",
-        )
-        return row?.['gone'] === null && row['there'] !== null
-      })
+    await assertOneHistory(old, { gone: 'after_failover', there: 'on_the_second' })
     await old.sql('DROP TABLE on_the_second')
     assertNoBug(cluster)
   },
@@ -293,11 +287,14 @@ async function diverged({ checkpointAfter = false } = {}): Promise<{
 }
 
 /** Both have what the leader has, and nothing else. */
-async function assertOneHistory(leader: Member): Promise<void> {
+async function assertOneHistory(
+  leader: Member,
+  { gone, there } = { gone: 'only_here', there: 'after_failover' },
+): Promise<void> {
   await assertLeads(cluster, leader)
   for (const member of cluster.members)
     await until(`${member.name} has the history of the leader`, LIMIT_MS, async () => {
-      const [row] = await member.sql("SELECT to_regclass('only_here') AS gone, to_regclass('after_failover') AS there")
+      const [row] = await member.sql(`SELECT to_regclass('${gone}') AS gone, to_regclass('${there}') AS there`)
       return row?.['gone'] === null && row['there'] !== null
     })
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { freePorts } from '../../lab/ports.ts'
 import { isStopped } from '../../lab/processes.ts'
+import { until } from '../../lab/wait.ts'
 
 /** Files for a server that speaks TLS to its clients. */
 export interface ServerTls {
@@ -89,11 +90,7 @@ export class EtcdProcess {
     const pid = this.#child?.pid
     if (pid === undefined) throw new Error(`etcd ${this.url} does not run`)
     this.#child?.kill('SIGSTOP')
-    for (let i = 0; i < 1000; i += 1) {
-      if (isStopped(pid)) return
-      await pause(5)
-    }
-    throw new Error(`etcd ${this.url} does not stop`)
+    await until(`etcd ${this.url} stands still`, 5000, () => isStopped(pid))
   }
 
   thaw(): void {

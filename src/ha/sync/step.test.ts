@@ -230,6 +230,17 @@ test('17.2 the key names a standby at most 0.2 s after it has caught up: until t
   }
 })
 
+/** What a standby does before it is promoted. */
+async function callsBeforePromotion(s: Synchronous): Promise<readonly string[]> {
+  s.leader('c').server.inRecovery = true
+  await s.cycle()
+  s.calls.length = 0
+  const { view } = s.ha.memory.store
+  assert.ok(view)
+  assert.equal(await prepareSyncForPromotion(newCycle(s.ha, view, NEVER)), 'ready')
+  return s.calls
+}
+
 const PROMOTIONS: readonly (readonly [
   title: string,
   settings: JsonObject,
@@ -259,25 +270,13 @@ const PROMOTIONS: readonly (readonly [
 for (const [title, settings, [leader, standbys, quorum], calls] of PROMOTIONS)
   test(`${title} before the first commit of the new primary`, async () => {
     const s = new Synchronous(settings).key(leader, standbys, quorum)
-    s.leader('c').server.inRecovery = true
-    await s.cycle()
-    s.calls.length = 0
-    const view = s.ha.memory.store.view
-    assert.ok(view)
-    assert.equal(await prepareSyncForPromotion(newCycle(s.ha, view, NEVER)), 'ready')
-    assert.deepEqual(s.calls, calls)
+    assert.deepEqual(await callsBeforePromotion(s), calls)
   })
 
 test('16.5 and 17.3 where there is no key yet the new primary is named in one before its first commit', async () => {
   for (const mode of [true, 'quorum']) {
     const s = new Synchronous({ synchronous_mode: mode })
-    s.leader('c').server.inRecovery = true
-    await s.cycle()
-    s.calls.length = 0
-    const view = s.ha.memory.store.view
-    assert.ok(view)
-    assert.equal(await prepareSyncForPromotion(newCycle(s.ha, view, NEVER)), 'ready')
-    assert.deepEqual(s.calls, ['sync a::0'])
+    assert.deepEqual(await callsBeforePromotion(s), ['sync a::0'])
   }
 })
 
