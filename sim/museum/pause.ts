@@ -9,8 +9,7 @@ export const leftInPause: Scenario = {
     name: 'the server of a leader that was left in pause is asked itself',
     out: {
       filters: {
-        postgres: (postgres) =>
-          overriding(postgres, { rewindSource: () => Promise.resolve({ kind: 'unreachable', reason: 'not asked' }) }),
+        postgres: (postgres) => overriding(postgres, { roleOf: () => Promise.resolve('not-running') }),
       },
     },
   },

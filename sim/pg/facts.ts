@@ -10,6 +10,7 @@ import type {
   Postgres,
   RecoveryDifference,
   RewindSource,
+  ServerRole,
   ShutdownPositions,
   StandbyRole,
   Upstream,
@@ -197,6 +198,15 @@ export class ServerFacts {
     if (postmaster.inRecovery) return { kind: 'in-recovery' }
     const { branch, lsn } = postmaster.files.position
     return { kind: 'primary', timeline: branch.timeline, lsn, history: historyOf(branch) }
+  }
+
+  async roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole> {
+    const server = this.serverOf(upstream)
+    await pause(this.local, 3, signal)
+    if (!server || !this.local.around.network.isOpenBothWays(this.local.server.host, server.host)) return 'unknown'
+    if (!server.postmaster) return 'not-running'
+    if (!canReach(this.local, server)) return 'unknown'
+    return server.postmaster.inRecovery ? 'standby' : 'primary'
   }
 
   async recoveryDifference(

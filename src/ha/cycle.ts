@@ -5,6 +5,7 @@ import { forgetFailsafe } from './failsafe.ts'
 import { locked } from './leader.ts'
 import { isLeader } from './lease.ts'
 import { publishMember } from './member-key.ts'
+import { forgetLostLock } from './memory.ts'
 import { type CycleResult, result } from './messages.ts'
 import { race } from './race.ts'
 import { recover } from './recover.ts'
@@ -56,7 +57,7 @@ async function cycle(ha: Ha, signal: AbortSignal): Promise<CycleResult> {
   world.postgres.forgetObservation()
   const view = await loadView(ha, signal)
   if (!view) return storeOutage(newCycle(ha, EMPTY_VIEW, signal))
-  if (isLocked(view)) memory.race.backoffSince = null
+  if (isLocked(view)) forgetLostLock(memory)
   const c = newCycle(ha, view, signal)
   // Whatever went wrong: a member whose key ends is gone for the others, and with it its slots and its vote.
   const outcome = await guarded(ha, () => decideAndAct(c))

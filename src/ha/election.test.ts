@@ -117,3 +117,28 @@ for (const [title, name, answers, won] of QUORUM) {
     assert.equal(countVotes({ ...OWN, name, quorum: sync, syncLeader: 'a' }, answers).won, won)
   })
 }
+
+test('6.3 who was elected by the sync key does not wait for a timeline that its election had passed over (seed 32000364)', () => {
+  const on = (position: number, number: number): PeerStatus =>
+    ({ ...standby('a', position), timeline: timeline(number) }) as PeerStatus
+  const own: Ballot = {
+    ...OWN,
+    timeline: timeline(9),
+    reserved: timeline(11),
+    quorum: quorum('b', ['a', 'c'], 1),
+    syncLeader: 'b',
+  }
+  const wins = (peer: PeerStatus, changes: Partial<Ballot> = {}): boolean =>
+    countVotes({ ...own, ...changes }, [peer]).won
+  assert.equal(wins(on(50, 10)), true)
+  assert.ok(
+    countVotes(own, [on(50, 10)]).notes.some(
+      ({ text }) => text === 'Ignoring timeline 10 of a: it was passed over when this node was elected',
+    ),
+  )
+  assert.equal(wins(on(50, 11)), false, 'somebody has begun the timeline that was reserved, or a later one')
+  assert.equal(wins(on(101, 10)), false, 'it may hold what was lost here since')
+  assert.equal(wins(on(50, 10), { reserved: null }), false, 'nobody knows whether it was passed over')
+  assert.equal(wins(on(50, 10), { quorum: quorum('a', ['b', 'c'], 1), syncLeader: 'a' }), false, 'another was elected')
+  assert.equal(wins(on(50, 10), { quorum: quorum('c', ['a', 'b'], 1), syncLeader: 'c' }), false, 'another was elected')
+})

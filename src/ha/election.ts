@@ -18,6 +18,8 @@ export interface Ballot {
   readonly syncLeader: string | null
   /** Who was leader before. */
   readonly formerLeader: string | null
+  /** The highest timeline number that anybody took for a promotion; `null`: none is known. */
+  readonly reserved?: Timeline | null
   /** Members that will not take over: nobody stands back for their priority. */
   readonly barred?: readonly string[]
 }
@@ -45,6 +47,11 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
     // Whatever its tags say: two primaries are two primaries.
     if (!peer.inRecovery) return lost('warning', `Primary (${peer.name}) is still alive`)
     if (limitation(peer) !== null) continue
+    if (isPassedOver(peer, own)) {
+      const text = `Ignoring timeline ${peer.timeline} of ${peer.name}: it was passed over when this node was elected`
+      notes.push({ level: 'info', text })
+      continue
+    }
     if (isAhead(peer, own)) {
       notes.push({ level: 'info', text: `Wal position of ${peer.name} is ahead of my wal position` })
       ahead += 1
@@ -115,4 +122,17 @@ function isAhead(peer: Extract<PeerStatus, { kind: 'reachable' }>, own: Ballot):
   if (own.timeline !== null && peer.timeline !== null && own.timeline !== peer.timeline)
     return peer.timeline > own.timeline
   return peer.lsn > own.lsn
+}
+
+/**
+ * Whom the `sync` key names as its leader was elected with everything that was acknowledged, and nobody was promoted since:
+ * the key would be somebody else's. A newer timeline with a number below the one taken for that promotion had been begun
+ * before it, and nothing was acknowledged on it. So the leader of yesterday does not wait for it when it failed before it
+ * could begin its own. A longer one may still hold what this member had when it was elected and has lost since, and a store
+ * put back from a backup names a number that such a timeline has reached: those are not passed over.
+ */
+function isPassedOver(peer: Extract<PeerStatus, { kind: 'reachable' }>, own: Ballot): boolean {
+  if (!own.quorum || !isSyncLeader(own.quorum, own.name)) return false
+  if (own.timeline === null || peer.timeline === null || !own.reserved) return false
+  return own.timeline < peer.timeline && peer.timeline < own.reserved && peer.lsn <= own.lsn
 }

@@ -179,6 +179,7 @@ export async function raceAgainst(c: Cycle, peers: readonly RacePeer[], rules: R
     timeline,
     priority: failoverPriority(world.identity().tags),
     quorum: quorum ? view.sync : null,
+    reserved: view.status.timeline ?? null,
     syncLeader,
     formerLeader: syncLeader ?? rules.formerLeader,
     barred: barredByFailsafe(c, answers),

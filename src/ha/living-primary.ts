@@ -11,21 +11,39 @@ const SERVER_ANSWER_MS = 3000
 
 /**
  * A primary whose agent ended in pause runs on, without an agent and without a guard, and its key expires once the cluster
- * is resumed. Nobody but the server itself can say that it is still there.
+ * is resumed. Nobody but the server itself can say that it is still there. A busy server may be late with that: silence
+ * means its end only when it lasts for a whole `ttl`. A host that answers "nobody listens here" has said it at once.
  * @returns why this member waits; `null`: the leader was not left in pause, or its server is no primary any more
  */
 export async function primaryLeftInPause(c: Cycle): Promise<string | null> {
-  const { memory, world } = c
+  const { memory, world, settings } = c
   const member = memory.store.lockedView && leaderMember(memory.store.lockedView)
   if (!member?.data.paused || member.name === world.name || member.data.connUrl === null) return null
-  const server = await withBudget(c, insideCycleMs(c, SERVER_ANSWER_MS), c.signal, (budget) =>
-    world.postgres.rewindSource({ kind: 'member', member }, budget.signal),
+  const { name } = member
+  const role = await withBudget(c, insideCycleMs(c, SERVER_ANSWER_MS), c.signal, (budget) =>
+    world.postgres.roleOf({ kind: 'member', member }, budget.signal),
   )
-  if (server.kind !== 'primary') return null
-  world.log.warning(
-    `Primary (${member.name}) is still alive without an agent: it was left in pause. Start its agent, or stop it`,
-  )
-  return `${member.name} still is a primary without an agent, left in pause; start its agent, or stop it`
+  const now = world.clock.now()
+  switch (role) {
+    case 'standby':
+    case 'not-running':
+      return null
+    case 'primary':
+      memory.race.leftInPauseAt = now
+      world.log.warning(
+        `Primary (${name}) is still alive without an agent: it was left in pause. Start its agent, or stop it`,
+      )
+      return `${name} still is a primary without an agent, left in pause; start its agent, or stop it`
+    case 'unknown': {
+      memory.race.leftInPauseAt ??= now
+      const silentMs = elapsedMs(memory.race.leftInPauseAt, now)
+      if (silentMs >= settings.ttlMs) return null
+      world.log.warning(
+        `Primary (${name}) was left in pause without an agent and does not answer now: waiting for it, at most ttl`,
+      )
+      return `${name} was left in pause as a primary, and has not answered for less than ttl`
+    }
+  }
 }
 
 /**

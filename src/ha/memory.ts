@@ -81,6 +81,14 @@ export interface RaceMemory {
   fenceFailedAt: Instant | null
   /** A member that answered, when a failover to us was ordered, that it still is a primary. */
   primarySeen: { readonly name: string; readonly at: Instant } | null
+  /** The server of a leader that was left in pause last answered then, or was first asked then. */
+  leftInPauseAt: Instant | null
+}
+
+/** Once somebody has the lock, what was noted while nobody had it is of the past. */
+export function forgetLostLock({ race }: Memory): void {
+  race.backoffSince = null
+  race.leftInPauseAt = null
 }
 
 export interface RecoveryMemory {
@@ -168,7 +176,7 @@ export function newMemory(
     lease: { until: LONG_AGO, taken: false },
     idleness: { since: null, flushedLsn: null },
     own: { lsn: null, previousLsn: null, timeline: null, leaderTimeline: null, systemIdentifier: null },
-    race: { backoffSince: null, releasedAt: null, fenceFailedAt: null, primarySeen: null },
+    race: { backoffSince: null, releasedAt: null, fenceFailedAt: null, primarySeen: null, leftInPauseAt: null },
     recovery: { verifying: false, crashRecoveryDone: false, startTimeoutMs: null },
     bootstrap: { active: false, result: null, missingSince: null },
     promotion: { prePromote: 'none', failed: false, reserved: null },

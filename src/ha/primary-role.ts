@@ -53,9 +53,10 @@ export async function enforcePrimary(c: Cycle, reasons: PrimaryReasons): Promise
     await releaseLock(c, c.signal)
     return result('lock-released-found', objection)
   }
-  if ((await prepareSyncForPromotion(c)) === 'refused') return result('promotion-postponed-sync')
+  // In this order: whoever is the leader of the sync key has taken a number above every timeline of before.
   const begins = await reserveTimeline(c)
   if (begins === null) return result('promotion-postponed-timeline')
+  if ((await prepareSyncForPromotion(c)) === 'refused') return result('promotion-postponed-sync')
   forgetFailsafe(c)
   memory.own.timeline = null
   memory.promotion.prePromote = 'none'

@@ -7,7 +7,7 @@ import { type Instant, LONG_AGO, later } from '../cluster/time.ts'
 import { timeline } from '../cluster/timeline.ts'
 import type { Budget } from '../ports/clock.ts'
 import type { PeerAddress } from '../ports/peers.ts'
-import type { RewindSource } from '../ports/postgres.ts'
+import type { ServerRole } from '../ports/postgres.ts'
 import { receiveFailsafe } from './failsafe.ts'
 import { Scene } from './testing/scene.ts'
 
@@ -322,29 +322,60 @@ test('9 a number of a timeline that nobody can have reached does not stop a prom
 })
 
 test('6.2 and 11 a primary that was left in pause by its agent is asked itself: its lock ends, it does not (seed 22007750)', async () => {
-  const end = async (left: { readonly pause: boolean; readonly server: RewindSource; readonly order?: boolean }) => {
-    const s = new Scene().leader('b').member('b', { pause: left.pause })
-    await s.cycle()
-    s.peers.delete('b')
-    s.leader(null)
+  const end = async (left: { readonly pause: boolean; readonly server: ServerRole; readonly order?: boolean }) => {
+    const s = await leftAlone({ pause: left.pause })
     if (left.order) s.keys.set('failover', printJson({ member: 'a' }))
-    s.server.rewindSource = left.server
+    s.server.remoteRole = left.server
     const { rule } = await s.cycle()
     return { rule, s }
   }
-  const alive = { kind: 'primary', timeline: timeline(1), lsn: lsn(5000), history: [] } as const
-  const gone = { kind: 'unreachable', reason: 'ECONNREFUSED' } as const
   for (const order of [false, true]) {
-    const { rule, s } = await end({ pause: true, server: alive, order })
+    const { rule, s } = await end({ pause: true, server: 'primary', order })
     assert.equal(rule, 'follow-not-healthiest')
     assert.ok(
       s.said('WARNING Primary (b) is still alive without an agent: it was left in pause. Start its agent, or stop it'),
     )
-    assert.equal((await end({ pause: true, server: gone, order })).rule, 'promote-by-acquiring')
-    assert.equal((await end({ pause: true, server: { kind: 'in-recovery' }, order })).rule, 'promote-by-acquiring')
+    assert.equal((await end({ pause: true, server: 'not-running', order })).rule, 'promote-by-acquiring')
+    assert.equal((await end({ pause: true, server: 'standby', order })).rule, 'promote-by-acquiring')
   }
-  assert.equal((await end({ pause: false, server: alive })).rule, 'promote-by-acquiring', 'nobody else is asked twice')
+  assert.equal(
+    (await end({ pause: false, server: 'primary' })).rule,
+    'promote-by-acquiring',
+    'nobody else is asked twice',
+  )
 })
+
+test('6.2 and 11 a primary left in pause that is late with its answer is not passed over: silence counts after a ttl', async () => {
+  const ttlMs = 30_000
+  const s = await leftAlone({ pause: true })
+  const rule = async (server: ServerRole, afterMs: number): Promise<string> => {
+    s.server.remoteRole = server
+    s.nowMs += afterMs
+    return (await s.cycle()).rule
+  }
+  assert.equal(await rule('unknown', 0), 'follow-not-healthiest', 'never heard: the first question begins the wait')
+  assert.ok(
+    s.said(
+      'WARNING Primary (b) was left in pause without an agent and does not answer now: waiting for it, at most ttl',
+    ),
+  )
+  assert.equal(await rule('primary', ttlMs - 1000), 'follow-not-healthiest')
+  assert.equal(await rule('unknown', ttlMs - 1), 'follow-not-healthiest', 'counted from its last word')
+
+  s.leader('b').member('b', { pause: true })
+  await s.cycle()
+  s.leader(null)
+  assert.equal(await rule('unknown', ttlMs), 'follow-not-healthiest', 'left another time, waited for another time')
+  assert.equal(await rule('unknown', ttlMs), 'promote-by-acquiring')
+})
+
+/** A cluster whose leader `b` has lost its lock and its member key. */
+async function leftAlone(leader: { readonly pause: boolean }): Promise<Scene> {
+  const s = new Scene().leader('b').member('b', leader)
+  await s.cycle()
+  s.peers.delete('b')
+  return s.leader(null)
+}
 
 test('6.3 in a race a member compares by the timeline that its server is on, not by what it remembers (seed 24001043)', async () => {
   const s = new Scene().leader('b')

@@ -156,6 +156,9 @@ export type RewindSource =
       readonly history: readonly TimelineSwitch[]
     }
 
+/** What a server answers about itself. `not-running`: nobody listens at its address. `unknown`: no answer, or a refusal to say. */
+export type ServerRole = 'primary' | 'standby' | 'not-running' | 'unknown'
+
 export type RewindOutcome =
   | { readonly kind: 'done' }
   /** Not tried now: the source is not ready, PostgreSQL still runs. Try again next cycle. */
@@ -265,6 +268,8 @@ export interface Postgres {
   /** End of the local shutdown checkpoint record, 0 when unreadable. */
   shutdownCheckpointEnd(position: LocalPosition, signal: AbortSignal): Promise<Lsn>
   rewindSource(upstream: Upstream, signal: AbortSignal): Promise<RewindSource>
+  /** Asks the server itself, whether or not an agent is with it. */
+  roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole>
   rewind(upstream: Upstream, signal: AbortSignal): Promise<RewindOutcome>
   singleUserRecovery(signal: AbortSignal): Promise<'done' | 'failed'>
   /** Whether this server archives its WAL, by its configuration. */

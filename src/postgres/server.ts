@@ -183,6 +183,7 @@ export async function createPostgres(
     localPosition: (signal) => rewind.localPosition(signal),
     shutdownCheckpointEnd: (position, signal) => rewind.shutdownCheckpointEnd(position, signal),
     rewindSource: (upstream, signal) => rewind.source(upstream, signal),
+    roleOf: (upstream, signal) => rewind.roleOf(upstream, signal),
     rewind: (upstream, signal) => rewind.rewind(upstream, signal),
     singleUserRecovery: (signal) => server.singleUserRecovery(signal),
     isArchiving: (signal) => rewind.isArchiving(signal),

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { type JsonObject, printJson } from '../../cluster/json.ts'
 import { lsn } from '../../cluster/lsn.ts'
 import { parseStandbyNames } from '../../cluster/standby-names.ts'
+import { timeline } from '../../cluster/timeline.ts'
 import type { WalSender } from '../../ports/postgres.ts'
 import { Scene } from '../testing/scene.ts'
 import { newCycle } from '../view-loading.ts'
@@ -289,4 +290,13 @@ test('16.5 and 7.3 a promotion waits where somebody else has just written the ke
     assert.equal((await s.cycle()).rule, 'promotion-postponed-sync')
     assert.ok(!s.did('promote'))
   }
+})
+
+test('9 and 17.3 a promotion takes its timeline before it makes the sync key its own (seed 32000364)', async () => {
+  const s = new Synchronous({ synchronous_mode: 'quorum' }).key('b', 'a,c', 1).leader(null)
+  Object.assign(s.server, { role: 'replica', inRecovery: true })
+  s.peer('c', { lsn: lsn(1000), timeline: timeline(1) })
+  assert.equal((await s.cycle()).rule, 'promote-by-acquiring')
+  const writes = s.calls.filter((call) => /^(status|sync a)/.test(call))
+  assert.match(writes.join(' '), /^status \d+ sync a:b,c:1/)
 })

@@ -19,6 +19,7 @@ import type {
   Postgres,
   RecoveryDifference,
   RewindSource,
+  ServerRole,
   StopRequest,
 } from '../../ports/postgres.ts'
 import { createHa } from '../create.ts'
@@ -50,6 +51,8 @@ export interface ServerFacts {
   bootstrapSection: boolean
   version: number
   rewindSource: RewindSource
+  /** Of any other server that is asked itself. */
+  remoteRole: ServerRole
   copyObstacle: string | null
   /** As a standby: WAL comes. */
   streams: boolean
@@ -98,6 +101,7 @@ export class Scene {
     bootstrapSection: true,
     version: 150000,
     rewindSource: { kind: 'unreachable', reason: 'nobody there' },
+    remoteRole: 'not-running',
     copyObstacle: null,
     streams: true,
     starts: true,
@@ -480,6 +484,7 @@ export class Scene {
       }),
       shutdownCheckpointEnd: async (): Promise<Lsn> => lsn(server.lsn),
       rewindSource: async () => server.rewindSource,
+      roleOf: async () => server.remoteRole,
       rewind: async () => act('rewind', { kind: 'done' }),
       singleUserRecovery: async () => act('single user recovery', 'done'),
       isArchiving: async () => false,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { TestMember } from '../../../test/support/member.ts'
@@ -105,6 +105,25 @@ test('6.3 a source that cannot be asked, or is in recovery, is no source', async
   assert.equal((await first.rewind.source(second.upstream, never)).kind, 'unreachable')
   const outcome = await first.rewind.rewind(second.upstream, never)
   assert.equal(outcome.kind, 'postponed')
+})
+
+test('11 a server is asked for its role: one that is silent or refuses to say is not one that has ended', async () => {
+  const first = await herd.primary('node-1')
+  const second = await herd.replicaOf(first, 'node-2')
+  const ask = (limitMs: number) => second.rewind.roleOf(first.upstream, AbortSignal.timeout(limitMs))
+  assert.equal(await ask(3000), 'primary')
+  assert.equal(await first.rewind.roleOf(second.upstream, AbortSignal.timeout(3000)), 'standby')
+  const pid = Number((await readFile(join(first.dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0])
+  process.kill(pid, 'SIGSTOP')
+  try {
+    assert.equal(await ask(500), 'unknown')
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  await first.ask('UPDATE pg_authid SET rolcanlogin = false')
+  assert.equal(await ask(3000), 'unknown')
+  await first.server.stop({ mode: 'fast', checkpoint: false, limitMs: null }, never)
+  assert.equal(await ask(3000), 'not-running')
 })
 
 test('6.5 pg_rewind that fails before it writes leaves everything as it was', async () => {

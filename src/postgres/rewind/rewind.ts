@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Lsn, ZERO_LSN } from '../../cluster/lsn.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { LocalPosition, RewindOutcome, RewindSource, Upstream } from '../../ports/postgres.ts'
+import type { LocalPosition, RewindOutcome, RewindSource, ServerRole, Upstream } from '../../ports/postgres.ts'
 import { moveDataDirectoryAside } from '../clone/remove-data-directory.ts'
 import { C_LOCALE } from '../control-data.ts'
 import { rewindUser, upstreamKeywords } from '../credentials.ts'
@@ -34,6 +34,7 @@ export interface Rewind {
   localPosition(signal: AbortSignal): Promise<LocalPosition | null>
   shutdownCheckpointEnd(position: LocalPosition, signal: AbortSignal): Promise<Lsn>
   source(upstream: Upstream, signal: AbortSignal): Promise<RewindSource>
+  roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole>
   rewind(upstream: Upstream, signal: AbortSignal): Promise<RewindOutcome>
   archiveReadySegments(signal: AbortSignal): Promise<void>
   isArchiving(signal: AbortSignal): Promise<boolean>
@@ -166,6 +167,7 @@ export function createRewind(deps: RewindDependencies): Rewind {
     localPosition,
     shutdownCheckpointEnd,
     source: (upstream, signal) => questions.inspect(upstream, signal),
+    roleOf: (upstream, signal) => questions.roleOf(upstream, signal),
     rewind,
     archiveReadySegments: (signal) => archiveReadySegments(deps, signal),
     isArchiving: async (signal) => (await archiveCommand(deps, signal)) !== null,

@@ -3,9 +3,9 @@ import { later } from '../../cluster/time.ts'
 import { parseTimeline, parseTimelineHistory, type Timeline, type TimelineSwitch } from '../../cluster/timeline.ts'
 import type { Config, PgUser } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { RewindSource, Upstream } from '../../ports/postgres.ts'
+import type { RewindSource, ServerRole, Upstream } from '../../ports/postgres.ts'
 import { isSameUser, rewindUser, upstreamKeywords } from '../credentials.ts'
-import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow } from '../parts.ts'
+import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow, SqlUnreachable } from '../parts.ts'
 import type { ServerVersion } from '../version.ts'
 
 export interface SourceDependencies {
@@ -19,6 +19,8 @@ export interface SourceDependencies {
 export interface SourceQuestions {
   /** In recovery? Its timeline and how it came to it (spec postgres.md 6.3 steps 3 and 4). */
   inspect(upstream: Upstream, signal: AbortSignal): Promise<RewindSource>
+  /** In recovery or not, in one short session. */
+  roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole>
   /**
    * Makes or finds the new timeline in the control file of a server that publishes nothing about itself: pg_rewind
    * reads that file (spec postgres.md 6.5 step 2). @returns why not yet; `null`: ready
@@ -36,14 +38,14 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
     keywords: ConnectionKeywords,
     use: (query: (sql: string, limitMs?: number) => Promise<readonly SqlRow[]>) => Promise<T>,
     signal: AbortSignal,
-  ): Promise<T | { readonly unreachable: string }> {
+  ): Promise<T | NoAnswer> {
     const connection: SqlConnection = connector.connection({ connect_timeout: '3', ...keywords })
     try {
       return await use(async (sql, limitMs = ANSWER_LIMIT_MS) =>
         rowsOf(await connection.query(sql, [], { deadline: later(clock.now(), limitMs), signal })),
       )
     } catch (error) {
-      if (error instanceof NoAnswer) return { unreachable: error.message }
+      if (error instanceof NoAnswer) return error
       throw error
     } finally {
       connection.close()
@@ -67,16 +69,11 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
   }
 
   async function inspect(upstream: Upstream, signal: AbortSignal): Promise<RewindSource> {
-    const sql = keywordsFor(upstream, checkUser())
     const replication = keywordsFor(upstream, deps.config().postgresql.replication)
-    if (!sql || !replication) return { kind: 'unreachable', reason: 'it has no address' }
-    const recovery = await ask(
-      { ...sql, options: OPTIONS },
-      (query) => query('SELECT pg_is_in_recovery() AS r'),
-      signal,
-    )
-    if ('unreachable' in recovery) return { kind: 'unreachable', reason: recovery.unreachable }
-    if (recovery[0]?.['r'] !== false) return { kind: 'in-recovery' }
+    if (!replication) return NO_ADDRESS.unreachable
+    const inRecovery = await askRecovery(upstream, signal)
+    if (inRecovery instanceof NoAnswer) return inRecovery.unreachable
+    if (inRecovery) return { kind: 'in-recovery' }
     const stream = { ...replication, replication: 'true', options: '-c statement_timeout=2000' }
     const found = await ask(
       stream,
@@ -85,12 +82,26 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
         const history = timeline > 1 ? historyOf(await query(`TIMELINE_HISTORY ${timeline}`)) : []
         // several questions, several connections: a switchover in between would make a diverged history of a good one
         if (identified(await query('IDENTIFY_SYSTEM')).timeline !== timeline)
-          throw new NoAnswer('its timeline has just changed')
+          throw new NoAnswer(unreachable('its timeline has just changed'))
         return { kind: 'primary', timeline, lsn, history }
       },
       signal,
     )
-    return 'unreachable' in found ? { kind: 'unreachable', reason: found.unreachable } : found
+    return found instanceof NoAnswer ? found.unreachable : found
+  }
+
+  async function roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole> {
+    const inRecovery = await askRecovery(upstream, signal)
+    if (inRecovery instanceof NoAnswer) return inRecovery.unreachable.noListener ? 'not-running' : 'unknown'
+    return inRecovery ? 'standby' : 'primary'
+  }
+
+  async function askRecovery(upstream: Upstream, signal: AbortSignal): Promise<boolean | NoAnswer> {
+    const keywords = keywordsFor(upstream, checkUser())
+    if (!keywords) return NO_ADDRESS
+    const asked = { ...keywords, options: OPTIONS }
+    const rows = await ask(asked, (query) => query('SELECT pg_is_in_recovery() AS r'), signal)
+    return rows instanceof NoAnswer ? rows : rows[0]?.['r'] !== false
   }
 
   async function prepareRemote(upstream: Upstream, signal: AbortSignal): Promise<string | null> {
@@ -117,24 +128,37 @@ pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(timeline_id)), 8, '0') AS che
       },
       signal,
     )
-    return typeof found === 'object' && found !== null ? 'not accessible or not healthy' : found
+    return found instanceof NoAnswer ? 'not accessible or not healthy' : found
   }
 
-  return { inspect, prepareRemote }
+  return { inspect, roleOf, prepareRemote }
 }
 
 /** Leaves the questions at once when one of them has no answer. */
-class NoAnswer extends Error {}
+class NoAnswer extends Error {
+  readonly unreachable: SqlUnreachable
+
+  constructor(unreachable: SqlUnreachable) {
+    super(unreachable.reason)
+    this.unreachable = unreachable
+  }
+}
+
+function unreachable(reason: string): SqlUnreachable {
+  return { kind: 'unreachable', reason }
+}
+
+const NO_ADDRESS = new NoAnswer(unreachable('it has no address'))
 
 function rowsOf(outcome: SqlOutcome): readonly SqlRow[] {
   if (outcome.kind === 'rows') return outcome.rows
-  throw new NoAnswer(outcome.kind === 'error' ? outcome.message : outcome.reason)
+  throw new NoAnswer(outcome.kind === 'error' ? unreachable(outcome.message) : outcome)
 }
 
 function identified(rows: readonly SqlRow[]): { readonly timeline: Timeline; readonly lsn: Lsn } {
   const timeline = parseTimeline(rows[0]?.['timeline'])
   const lsn = parseLsn(rows[0]?.['xlogpos'])
-  if (timeline === null || lsn === null) throw new NoAnswer('it does not tell its timeline and position')
+  if (timeline === null || lsn === null) throw new NoAnswer(unreachable('it does not tell its timeline and position'))
   return { timeline, lsn }
 }
 
@@ -142,6 +166,6 @@ function identified(rows: readonly SqlRow[]): { readonly timeline: Timeline; rea
 function historyOf(rows: readonly SqlRow[]): TimelineSwitch[] {
   const content = rows[0]?.['content']
   const text = content instanceof Uint8Array ? Buffer.from(content).toString('utf8') : content
-  if (typeof text !== 'string') throw new NoAnswer('it does not tell its history')
+  if (typeof text !== 'string') throw new NoAnswer(unreachable('it does not tell its history'))
   return parseTimelineHistory(text)
 }
