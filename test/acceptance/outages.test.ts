@@ -153,7 +153,17 @@ told('11 a primary whose agent ended in pause stays the only one when the cluste
   assert.equal(await cluster.store.get(cluster.key('leader')), null)
   assert.equal((await ctl(cluster, ['resume', cluster.scope, '--wait'])).code, 0)
   const others = cluster.members.filter((member) => member !== leader)
-  await sleep(8 * TIMING.loopWait * 1000)
+  const postmaster = before.postmaster ?? assert.fail('no postmaster')
+  await sleep(3 * TIMING.loopWait * 1000)
+  // Nor does anybody when it does not answer for a while.
+  process.kill(postmaster, 'SIGSTOP')
+  try {
+    await sleep(4 * TIMING.loopWait * 1000)
+  } finally {
+    process.kill(postmaster, 'SIGCONT')
+  }
+  await sleep(3 * TIMING.loopWait * 1000)
+  for (const other of others) assert.ok(other.logSince(0).includes('does not answer now: waiting for it'), other.name)
   const why = `Primary (${leader.name}) is still alive without an agent: it was left in pause`
   for (const other of others) assert.ok(other.logSince(0).includes(why), other.name)
   assert.equal(leader.postmasterPid(), before.postmaster)
