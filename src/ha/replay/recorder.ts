@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../cluster/json.ts'
+import type { Json } from '../../cluster/json.ts'
 import type { CycleRecording } from '../../ports/journal.ts'
 import type { Ha, World } from '../world.ts'
 import { encode } from './codec.ts'
@@ -24,16 +24,12 @@ type Answer = readonly [name: string, kind: 'value' | 'sync' | 'async', answer: 
  */
 export class CycleRecorder {
   readonly ha: Ha
-  readonly #start: JsonObject
+  readonly #start: { readonly name: string; readonly minimumTiming: unknown; readonly memory: unknown }
   #answers: Answer[] | null = []
 
   constructor(ha: Ha) {
     const { world, memory } = ha
-    this.#start = {
-      name: world.name,
-      minimumTiming: encode(world.minimumTiming),
-      memory: encode(memory),
-    }
+    this.#start = { name: world.name, minimumTiming: world.minimumTiming, memory: copied(memory, SECTIONS) }
     const ports = Object.fromEntries(RECORDED.map((port) => [port, this.#recorded(port, world[port])]))
     const identity: World['identity'] = () => {
       const answer = world.identity()
@@ -47,7 +43,9 @@ export class CycleRecorder {
   /** @param result how the cycle ended, for comparison */
   recording(result: { readonly rule: string; readonly text: string }): CycleRecording {
     const answers = (this.#answers ?? []).map(([name, kind, answer]): Json => [name, kind, encode(answer)])
-    return { ...this.#start, result: { rule: result.rule, text: result.text }, answers }
+    const { name, minimumTiming, memory } = this.#start
+    const start = { name, minimumTiming: encode(minimumTiming), memory: encode(memory) }
+    return { ...start, result: { rule: result.rule, text: result.text }, answers }
   }
 
   end(): void {
@@ -83,4 +81,15 @@ export class CycleRecorder {
       },
     })
   }
+}
+
+/** The memory is made of sections; what their fields name is replaced, not changed, but for maps and sets. */
+const SECTIONS = 2
+
+/** Of nearly all cycles nothing is kept: this much cheaper than their text. */
+function copied(value: unknown, depth: number): unknown {
+  if (value instanceof Map) return new Map(value)
+  if (value instanceof Set) return new Set(value)
+  if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copied(one, depth - 1)]))
 }
