@@ -29,25 +29,25 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
 /** The reason of an abort by time is a `TimeoutError`; a parent's reason is passed on untouched. */
 function deadline(at: Instant, parent?: AbortSignal): { readonly signal: AbortSignal; readonly done: () => void } {
   const controller = new AbortController()
-  const followParent = (): void => controller.abort(parent?.reason)
-  const expire = (): void => controller.abort(new DOMException('the time allowed is over', 'TimeoutError'))
-  if (parent?.aborted) {
-    followParent()
-    return { signal: controller.signal, done: () => {} }
+  const { signal } = controller
+  const end = (reason: unknown): void => {
+    done()
+    controller.abort(reason)
   }
+  const followParent = (): void => end(parent?.reason)
+  const expire = (): void => end(new DOMException('the time allowed is over', 'TimeoutError'))
   const leftMs = at - performance.now()
-  if (leftMs <= 0) {
-    expire()
-    return { signal: controller.signal, done: () => {} }
+  let timer: NodeJS.Timeout | undefined
+  if (parent?.aborted) followParent()
+  else if (leftMs <= 0) expire()
+  else {
+    // A deadline further away than a timer can count is never reached by anybody who waits for it.
+    if (leftMs <= LONGEST_TIMER_MS) timer = setTimeout(expire, leftMs)
+    parent?.addEventListener('abort', followParent, { once: true })
   }
-  // A deadline further away than a timer can count is never reached by anybody who waits for it.
-  const timer = leftMs <= LONGEST_TIMER_MS ? setTimeout(expire, leftMs) : undefined
-  parent?.addEventListener('abort', followParent, { once: true })
-  controller.signal.addEventListener('abort', done, { once: true })
   function done(): void {
     clearTimeout(timer)
     parent?.removeEventListener('abort', followParent)
-    controller.signal.removeEventListener('abort', done)
   }
-  return { signal: controller.signal, done }
+  return { signal, done }
 }
