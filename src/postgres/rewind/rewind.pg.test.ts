@@ -126,6 +126,13 @@ test('11 a server is asked for its role: one that is silent or refuses to say is
   assert.equal(await ask(3000), 'not-running')
 })
 
+test('6.5 a source at rest writes on past the end that the rewound server has to reach', async () => {
+  const { old, current } = await diverged()
+  assert.deepEqual(await old.rewind.rewind(current.upstream, never), { kind: 'done' }, old.log.lines.join('\n'))
+  const end = (await old.server.controlData(never))?.items['Minimum recovery ending location']
+  await until(async () => (await current.ask(`SELECT pg_current_wal_flush_lsn() > '${end}'`)) === true, 'it has')
+})
+
 test('6.5 pg_rewind that fails before it writes leaves everything as it was', async () => {
   const { old, current } = await diverged()
   await replaceTool(old, 'echo "pg_rewind: error: I do not like this" >&2; exit 1')

@@ -128,6 +128,7 @@ export function createRewind(deps: RewindDependencies): Rewind {
     if (result.code === 0) {
       await dropOldSlots()
       await note.remove()
+      await questions.writeOn(upstream, signal)
       return { kind: 'done' }
     }
     const reason = `pg_rewind ${result.failure ?? `exited with code=${result.code}`}`

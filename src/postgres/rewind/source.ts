@@ -26,6 +26,12 @@ export interface SourceQuestions {
    * reads that file (spec postgres.md 6.5 step 2). @returns why not yet; `null`: ready
    */
   prepareRemote(upstream: Upstream, signal: AbortSignal): Promise<string | null>
+  /**
+   * Has the server write one more WAL record. pg_rewind asks how far it is, and that is how far the rewound one must get to be
+   * consistent. Where the WAL ends with a full page, PostgreSQL's answer counts the header of a page that it has not begun: a
+   * source at rest would be waited for until somebody writes. A source that does not answer has nobody streaming from it.
+   */
+  writeOn(upstream: Upstream, signal: AbortSignal): Promise<void>
 }
 
 const ANSWER_LIMIT_MS = 3000
@@ -131,7 +137,14 @@ pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(timeline_id)), 8, '0') AS che
     return found instanceof NoAnswer ? 'not accessible or not healthy' : found
   }
 
-  return { inspect, roleOf, prepareRemote }
+  async function writeOn(upstream: Upstream, signal: AbortSignal): Promise<void> {
+    const keywords = keywordsFor(upstream, rewindUser(deps.config(), deps.majorVersion()))
+    if (!keywords) return
+    // Whoever has a transaction number has a commit record, and everybody may ask for one.
+    await ask({ ...keywords, options: OPTIONS }, (query) => query('SELECT pg_catalog.txid_current()'), signal)
+  }
+
+  return { inspect, roleOf, prepareRemote, writeOn }
 }
 
 /** Leaves the questions at once when one of them has no answer. */
