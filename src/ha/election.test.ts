@@ -4,7 +4,7 @@ import { lsn } from '../cluster/lsn.ts'
 import type { SyncState } from '../cluster/sync-state.ts'
 import { timeline } from '../cluster/timeline.ts'
 import type { PeerStatus } from '../ports/peers.ts'
-import { type Ballot, countVotes } from './election.ts'
+import { type Ballot, countVotes, standing } from './election.ts'
 
 const OWN: Ballot = {
   name: 'b',
@@ -131,6 +131,8 @@ test('6.3 who was elected by the sync key does not wait for a timeline that its 
   const wins = (peer: PeerStatus, changes: Partial<Ballot> = {}): boolean =>
     countVotes({ ...own, ...changes }, [peer]).won
   assert.equal(wins(on(50, 10)), true)
+  assert.equal(standing(on(50, 10), own), 'passed-over')
+  assert.equal(standing(on(50, 11), own), 'ahead')
   assert.ok(
     countVotes(own, [on(50, 10)]).notes.some(
       ({ text }) => text === 'Ignoring timeline 10 of a: it was passed over when this node was elected',

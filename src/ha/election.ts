@@ -92,6 +92,7 @@ export function countVotes(own: Ballot, answers: readonly PeerStatus[]): Electio
 export type Standing =
   | 'unreachable'
   | 'primary'
+  | 'passed-over'
   | 'ahead'
   | 'behind'
   | 'equal'
@@ -104,6 +105,7 @@ export function standing(peer: PeerStatus, own: Ballot): Standing {
   if (!peer.inRecovery) return 'primary'
   const limit = limitation(peer)
   if (limit !== null) return limit === 'not watchdog capable' ? 'watchdog-failed' : 'not-allowed'
+  if (isPassedOver(peer, own)) return 'passed-over'
   if (isAhead(peer, own)) return 'ahead'
   if (peer.lsn !== own.lsn || peer.timeline !== own.timeline) return 'behind'
   return failoverPriority(peer.tags) > own.priority ? 'equal-with-priority' : 'equal'

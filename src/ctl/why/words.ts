@@ -156,6 +156,8 @@ export function verdictWords(detail: JsonObject): string {
       return 'does not answer'
     case 'primary':
       return 'is a primary that still runs: nobody may take over'
+    case 'passed-over':
+      return 'is on a timeline that was passed over: nothing was acknowledged there'
     case 'ahead':
       return bytes === null ? 'is ahead' : `is ${bytes} bytes ahead`
     case 'behind':
