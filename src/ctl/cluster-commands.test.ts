@@ -42,6 +42,20 @@ test('8.9 resume: states, refusals, nobody there', async () => {
   assert.deepEqual(world.sent.at(-1)?.body, { pause: null })
 })
 
+test('8.9 resume: who resumes a cluster that nobody leads is told what to look after', async () => {
+  const world = testWorld({ orders: { ...ORDERS, config: { pause: true } } })
+  world.answer = () => answered(200, '{}')
+  assert.equal((await world.run('resume')).err, '')
+  const { leader: _gone, ...leaderless } = ORDERS
+  world.clusters.set('orders', { ...leaderless, config: { pause: true } })
+  const { out, err } = await world.run('resume')
+  assert.equal(out, 'Success: cluster management is resumed\n')
+  assert.match(
+    err,
+    /Nobody has the lock. A primary that runs without its agent\? Start its agent at once, or stop it\n$/,
+  )
+})
+
 test('10 pause --wait ends when every member says so', async () => {
   const world = testWorld({ orders: ORDERS })
   world.answer = () => answered(200, '{}')

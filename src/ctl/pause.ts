@@ -1,5 +1,5 @@
 import { later } from '../cluster/time.ts'
-import { memberNamed } from '../cluster/view.ts'
+import { isLocked, memberNamed } from '../cluster/view.ts'
 import { callMember, QUICK_MS } from './calls.ts'
 import { CtlError } from './errors.ts'
 import { groupOrConfigured, readSnapshot } from './reading.ts'
@@ -19,6 +19,11 @@ export async function setPause(
   const group = groupOrConfigured(session, given)
   const before = (await readSnapshot(session, cluster, group)).groups[0]
   if (before.settings.paused === paused) throw new CtlError(`Cluster is ${paused ? 'already paused' : 'not paused'}`)
+  // An agent that has been started since its key was gone knows nothing of a primary that was left in pause.
+  if (!paused && !isLocked(before.view))
+    session.log.warning(
+      'Nobody has the lock. A primary that runs without its agent? Start its agent at once, or stop it',
+    )
   const body = { pause: paused ? true : null }
   const answer = await firstAnswer(session, before, { method: 'PATCH', endpoint: 'config', body, limitMs: QUICK_MS })
   if (answer.status !== 200) {
