@@ -9,7 +9,7 @@ import type { World } from '../world/world.ts'
 const WINDOW_MS = 10_000
 /** What fails is tried again after 1, 2, 4, 8 s; the rest is for what several faults at once may bring about. */
 const USUAL = 8
-/** Each cycle may try once, and sometimes something wakes it; each change of the leader key does. */
+/** Each cycle may try once, and sometimes something wakes it; each change of a key that wakes everybody does. */
 const BEYOND_CYCLES = 4
 
 /** Watches one agent: whatever an action comes to, it is not begun over and over without a pause. */
@@ -33,21 +33,24 @@ export class Haste {
     const { now } = this.#world.scheduler
     const times = [...recent(this.#begun.get(action) ?? [], now), now]
     this.#begun.set(action, times)
-    const looks = WINDOW_MS / this.#loopWaitMs + this.#world.leaderChanges.recently + BEYOND_CYCLES
+    const looks = WINDOW_MS / this.#loopWaitMs + this.#world.wakingChanges.recently + BEYOND_CYCLES
     if (times.length > Math.max(USUAL, looks))
       this.#world.violations.report('no haste', `${this.#host} began "${action}" ${times.length} times in 10 s`)
   }
 }
 
-/** When the leader key changed: everybody looks again then. */
-export class LeaderChanges {
+/** A change of one of these wakes every member (src/ha/loop.ts). */
+const WAKING: readonly string[] = [KEYS.leader, KEYS.config, KEYS.failover, KEYS.sync, KEYS.initialize]
+
+/** When a key changed that everybody looks at at once. */
+export class WakingChanges {
   readonly #scheduler: Scheduler
   #times: readonly number[] = []
 
   constructor(tree: StoreTree, scheduler: Scheduler) {
     this.#scheduler = scheduler
     tree.onChange((key) => {
-      if (key === KEYS.leader) this.#times = [...recent(this.#times, scheduler.now), scheduler.now]
+      if (WAKING.includes(key)) this.#times = [...recent(this.#times, scheduler.now), scheduler.now]
     })
   }
 

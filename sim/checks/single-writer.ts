@@ -1,4 +1,5 @@
 import type { PgServer } from '../pg/server.ts'
+import type { Branch } from '../pg/wal.ts'
 import type { Exemptions } from './exemptions.ts'
 import type { Violations } from './violations.ts'
 
@@ -17,6 +18,15 @@ export class SingleWriter {
   /** A server that is frozen takes nothing; when it thaws it is looked at again. */
   writers(): PgServer[] {
     return [...this.#servers.values()].filter((server) => server.isWritable && server.postmaster?.process.isRunning)
+  }
+
+  /**
+   * Whether two writers are what an operator has brought about, and another one has begun a newer timeline than this. Then
+   * nobody keeps what the older one still acknowledges: there is a guarantee for one writer only.
+   */
+  isOutrun({ timeline }: Branch): boolean {
+    if (!this.#exemptions.allows('two writers')) return false
+    return this.writers().some(({ files }) => files !== null && files.position.branch.timeline > timeline)
   }
 
   check(): void {

@@ -3,7 +3,7 @@ import { viewFromKeys } from '../../src/cluster/view.ts'
 import { Coverage } from '../checks/coverage.ts'
 import { Durability } from '../checks/durability.ts'
 import { type Exempted, Exemptions } from '../checks/exemptions.ts'
-import { LeaderChanges } from '../checks/haste.ts'
+import { WakingChanges } from '../checks/haste.ts'
 import { SingleWriter } from '../checks/single-writer.ts'
 import { Timelines } from '../checks/timelines.ts'
 import { Violations } from '../checks/violations.ts'
@@ -37,7 +37,7 @@ export class World {
   readonly trace: Trace
   readonly violations: Violations
   readonly exemptions: Exemptions
-  readonly leaderChanges: LeaderChanges
+  readonly wakingChanges: WakingChanges
   readonly singleWriter: SingleWriter
   readonly durability: Durability
   readonly timelines: Timelines
@@ -56,7 +56,7 @@ export class World {
     this.trace = new Trace(this.scheduler, options.traceLines)
     this.violations = new Violations(this.scheduler, options.pardoned)
     this.exemptions = new Exemptions(this.scheduler)
-    this.leaderChanges = new LeaderChanges(this.store.tree, this.scheduler)
+    this.wakingChanges = new WakingChanges(this.store.tree, this.scheduler)
     const servers = new Map<string, PgServer>()
     this.singleWriter = new SingleWriter(servers, this.violations, this.exemptions)
     this.durability = new Durability(this.violations, this.exemptions, () => this.#lossRule())
@@ -90,7 +90,7 @@ export class World {
       for (const server of servers.values()) server.postmaster?.ship()
     })
     this.remote = options.standby ? startRemotePrimary(this.around) : null
-    this.writer = new Writer(this.scheduler, this.rng.fork('writer'), servers, this.durability, {
+    this.writer = new Writer(this.scheduler, this.rng.fork('writer'), servers, this, {
       everyMs: options.writeEveryMs,
       rowBytes: options.rowBytes,
     })

@@ -1,4 +1,5 @@
 import type { Durability } from '../checks/durability.ts'
+import type { SingleWriter } from '../checks/single-writer.ts'
 import type { Rng } from '../engine/random.ts'
 import type { Scheduler } from '../engine/scheduler.ts'
 import type { PgServer } from '../pg/server.ts'
@@ -9,6 +10,7 @@ export class Writer {
   readonly #rng: Rng
   readonly #servers: ReadonlyMap<string, PgServer>
   readonly #durability: Durability
+  readonly #singleWriter: SingleWriter
   readonly #everyMs: number
   #rowBytes: number
   /** When a row was last acknowledged, and the longest time without. */
@@ -19,13 +21,14 @@ export class Writer {
     scheduler: Scheduler,
     rng: Rng,
     servers: ReadonlyMap<string, PgServer>,
-    durability: Durability,
+    checks: { readonly durability: Durability; readonly singleWriter: SingleWriter },
     load: { readonly everyMs: number; readonly rowBytes: number },
   ) {
     this.#scheduler = scheduler
     this.#rng = rng
     this.#servers = servers
-    this.#durability = durability
+    this.#durability = checks.durability
+    this.#singleWriter = checks.singleWriter
     this.#everyMs = load.everyMs
     this.#rowBytes = load.rowBytes
   }
@@ -42,7 +45,7 @@ export class Writer {
     if (!postmaster || !server.isWritable || !postmaster.process.isRunning) return
     const { branch } = postmaster.files.position
     postmaster.commits.commit(bytes, (end) => {
-      this.#durability.acknowledged(branch, end)
+      if (!this.#singleWriter.isOutrun(branch)) this.#durability.acknowledged(branch, end)
       const { now } = this.#scheduler
       if (this.lastAckAt > 0) this.longestOutageMs = Math.max(this.longestOutageMs, now - this.lastAckAt)
       this.lastAckAt = now
