@@ -52,9 +52,9 @@ export async function identifyTimeline(machine: Machine, signal: AbortSignal): P
   }
 }
 
-const RESUME = `SELECT pg_catalog.pg_wal_replay_resume() WHERE EXISTS (
-  SELECT 1 FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::bigint[])) AS needed(name, least)
-  WHERE pg_catalog.current_setting(name)::bigint < least)`
+const STARTED_WITH_LESS = `SELECT name
+  FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::bigint[])) AS needed(name, least)
+  WHERE pg_catalog.current_setting(name)::bigint < least`
 
 /**
  * Goes on with a replay that PostgreSQL 14 or later has paused because its primary runs with more than this standby was
@@ -69,11 +69,17 @@ export async function resumeReplay(machine: Machine, signal: AbortSignal): Promi
     return least === undefined ? [] : [{ name, least }]
   })
   const parameters = [needed.map(({ name }) => name), needed.map(({ least }) => least)]
-  const outcome = await withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
-    connections.heartbeat.query(RESUME, parameters, budget),
-  )
-  if (outcome.kind !== 'rows') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
-  else if (outcome.rows.length > 0) log.info('Resuming paused WAL replay for PostgreSQL 14+')
+  const ask = (statement: string, values: readonly unknown[]): Promise<SqlOutcome> =>
+    withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
+      connections.heartbeat.query(statement, values, budget),
+    )
+  const less = await ask(STARTED_WITH_LESS, parameters)
+  if (less.kind !== 'rows') log.error(`Could not find out why the replay of WAL is paused: ${problem(less)}`)
+  if (less.kind !== 'rows' || less.rows.length === 0) return
+  log.info('Resuming paused WAL replay for PostgreSQL 14+')
+  const outcome = await ask('SELECT pg_catalog.pg_wal_replay_resume()', [])
+  // The server ends by it, at times before it has answered.
+  if (outcome.kind === 'error') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
 }
 
 /** A transaction that writes WAL and waits for no standby: every standby that receives it reports how far it is (spec postgres.md 8.2). */

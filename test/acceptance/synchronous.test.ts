@@ -125,6 +125,8 @@ told(
     const before = await settled(1, 0)
     const others = cluster.members.filter((member) => member !== leader)
     const from = leader.logSize()
+    // The synchronous one last: as long as another one streams, the leader takes that one instead.
+    others.sort((one, two) => Number(one.name === before.sync_standby) - Number(two.name === before.sync_standby))
     for (const member of others) await member.killHost()
     await until('the warning is printed', STEP_MS, () =>
       leader
