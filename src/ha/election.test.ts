@@ -14,6 +14,7 @@ const OWN: Ballot = {
   quorum: null,
   syncLeader: null,
   formerLeader: 'a',
+  reserved: null,
 }
 
 function standby(name: string, position: number, tags = {}): PeerStatus {

@@ -19,7 +19,7 @@ export interface Ballot {
   /** Who was leader before. */
   readonly formerLeader: string | null
   /** The highest timeline number that anybody took for a promotion; `null`: none is known. */
-  readonly reserved?: Timeline | null
+  readonly reserved: Timeline | null
   /** Members that will not take over: nobody stands back for their priority. */
   readonly barred?: readonly string[]
 }
@@ -135,6 +135,6 @@ function isAhead(peer: Extract<PeerStatus, { kind: 'reachable' }>, own: Ballot):
  */
 function isPassedOver(peer: Extract<PeerStatus, { kind: 'reachable' }>, own: Ballot): boolean {
   if (!own.quorum || !isSyncLeader(own.quorum, own.name)) return false
-  if (own.timeline === null || peer.timeline === null || !own.reserved) return false
+  if (own.timeline === null || peer.timeline === null || own.reserved === null) return false
   return own.timeline < peer.timeline && peer.timeline < own.reserved && peer.lsn <= own.lsn
 }

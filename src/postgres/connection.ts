@@ -4,7 +4,7 @@ import { later } from '../cluster/time.ts'
 import type { Budget, Clock } from '../ports/clock.ts'
 import { connectionAttempts, type HostAttempts, mayTryNextWay, saysNoTls } from './connection-attempts.ts'
 import { errorText } from './files.ts'
-import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow, SqlUnreachable } from './parts.ts'
+import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow } from './parts.ts'
 import { lookUpPassword } from './password-lookup.ts'
 import { parseVersion, type ServerVersion, UNKNOWN_VERSION } from './version.ts'
 
@@ -99,7 +99,7 @@ class PgConnection implements LiveConnection {
     })
   }
 
-  async #inTurn<T>(budget: Budget, work: () => Promise<T | SqlUnreachable>): Promise<T | SqlUnreachable> {
+  async #inTurn<T>(budget: Budget, work: () => Promise<T | Unreachable>): Promise<T | Unreachable> {
     const before = this.#last
     let finish = (): void => {}
     this.#last = new Promise<void>((resolve) => (finish = resolve))
@@ -115,7 +115,7 @@ class PgConnection implements LiveConnection {
     }
   }
 
-  async #connected(budget: Budget): Promise<SqlUnreachable | null> {
+  async #connected(budget: Budget): Promise<Unreachable | null> {
     if (this.#session) return null
     this.#onOpening()
     const keywords = this.#keywords()
@@ -132,10 +132,10 @@ class PgConnection implements LiveConnection {
     }
   }
 
-  async #tryHosts(keywords: ConnectionKeywords, signal: AbortSignal): Promise<SqlUnreachable | null> {
+  async #tryHosts(keywords: ConnectionKeywords, signal: AbortSignal): Promise<Unreachable | null> {
     const found = await connectionAttempts(keywords, this.#refusesTls)
     if (found.kind === 'impossible') return { kind: 'unreachable', reason: found.reason }
-    let failure: SqlUnreachable = { kind: 'unreachable', reason: 'no host to connect to' }
+    let failure: Unreachable = { kind: 'unreachable', reason: 'no host to connect to' }
     for (const host of found.hosts) {
       if (signal.aborted) break
       const result = await this.#tryWays(keywords, host, signal)
@@ -158,9 +158,9 @@ class PgConnection implements LiveConnection {
     keywords: ConnectionKeywords,
     host: HostAttempts,
     signal: AbortSignal,
-  ): Promise<Connected | SqlUnreachable> {
+  ): Promise<Connected | Unreachable> {
     const key = `${host.host}:${host.port}`
-    let failure: SqlUnreachable = { kind: 'unreachable', reason: 'no way to connect' }
+    let failure: Unreachable = { kind: 'unreachable', reason: 'no way to connect' }
     for (const way of host.ways) {
       const result = await connectOnce(keywords, host, way, signal)
       if (result.kind === 'connected') return result
@@ -207,7 +207,9 @@ class PgConnection implements LiveConnection {
   }
 }
 
-function describe(error: unknown): SqlUnreachable {
+type Unreachable = Extract<SqlOutcome, { kind: 'unreachable' }>
+
+function describe(error: unknown): Unreachable {
   const code = error instanceof pg.DatabaseError ? error.code : undefined
   const reason = errorText(error) || (error as { code?: string }).code || 'connection failed'
   const noListener = isRefusal(error) ? { noListener: true as const } : {}
@@ -220,7 +222,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
 }
 
-function over(budget: Budget): SqlUnreachable {
+function over(budget: Budget): Unreachable {
   return { kind: 'unreachable', reason: budget.signal.aborted ? 'cancelled' : 'no answer in time' }
 }
 

@@ -51,17 +51,16 @@ export type SqlOutcome =
   | { readonly kind: 'rows'; readonly rows: readonly SqlRow[] }
   /** The server answered with an error. */
   | { readonly kind: 'error'; readonly sqlState: string; readonly message: string }
-  | SqlUnreachable
-
-/** No usable answer: not connected, connection lost, deadline over. */
-export interface SqlUnreachable {
-  readonly kind: 'unreachable'
-  readonly reason: string
-  /** What the server refused us with. */
-  readonly sqlState?: string
-  /** The host answers, and nobody listens there. */
-  readonly noListener?: true
-}
+  /**
+   * No usable answer: not connected, connection lost, deadline over. `sqlState`: what the server refused us with.
+   * `noListener`: the host answers, and nobody listens there.
+   */
+  | {
+      readonly kind: 'unreachable'
+      readonly reason: string
+      readonly sqlState?: string
+      readonly noListener?: true
+    }
 
 /** One kept connection that is opened when needed. A query that misses its deadline destroys the connection. */
 export interface SqlConnection {

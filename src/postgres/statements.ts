@@ -62,34 +62,40 @@ const STARTED_WITH_LESS = `SELECT name
  * has paused on purpose stays paused (14.13).
  */
 export async function resumeReplay(machine: Machine, signal: AbortSignal): Promise<void> {
-  const { binaries, clock, config, connections, log, runner } = machine
+  const { binaries, config, log, runner } = machine
   const control = await readControlData(runner, binaries, config().postgresql.dataDir, signal)
   const needed = CONTROL_FILE_MINIMA.flatMap(({ name, item }) => {
     const least = parseInteger(control?.items[item])
     return least === undefined ? [] : [{ name, least }]
   })
   const parameters = [needed.map(({ name }) => name), needed.map(({ least }) => least)]
-  const ask = (statement: string, values: readonly unknown[]): Promise<SqlOutcome> =>
-    withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
-      connections.heartbeat.query(statement, values, budget),
-    )
-  const less = await ask(STARTED_WITH_LESS, parameters)
+  const less = await shortly(machine, STARTED_WITH_LESS, parameters, signal)
   if (less.kind !== 'rows') log.error(`Could not find out why the replay of WAL is paused: ${problem(less)}`)
   if (less.kind !== 'rows' || less.rows.length === 0) return
   log.info('Resuming paused WAL replay for PostgreSQL 14+')
-  const outcome = await ask('SELECT pg_catalog.pg_wal_replay_resume()', [])
+  const outcome = await shortly(machine, 'SELECT pg_catalog.pg_wal_replay_resume()', [], signal)
   // The server ends by it, at times before it has answered.
   if (outcome.kind === 'error') log.error(`Could not resume the replay of WAL: ${problem(outcome)}`)
 }
 
-/** A transaction that writes WAL and waits for no standby: every standby that receives it reports how far it is (spec postgres.md 8.2). */
+/** A transaction that writes WAL, waits for no standby, and is allowed to everybody. */
+export const WRITE_WAL = `DO $$BEGIN SET LOCAL synchronous_commit = 'off'; PERFORM pg_catalog.txid_current(); END;$$`
+
+/** Writes WAL: every standby that receives it reports how far it is (spec postgres.md 8.2). */
 export async function nudgeWal(machine: Machine, signal: AbortSignal): Promise<void> {
-  const { clock, connections, log } = machine
-  const statement = `DO $$BEGIN SET LOCAL synchronous_commit = 'off'; PERFORM pg_catalog.txid_current(); END;$$`
-  const outcome = await withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
-    connections.heartbeat.query(statement, [], budget),
+  const outcome = await shortly(machine, WRITE_WAL, [], signal)
+  if (outcome.kind !== 'rows') machine.log.error(`Could not write WAL for the standbys to report: ${problem(outcome)}`)
+}
+
+function shortly(
+  { clock, connections }: Machine,
+  statement: string,
+  parameters: readonly unknown[],
+  signal: AbortSignal,
+): Promise<SqlOutcome> {
+  return withBudget(clock, SHORT_STATEMENT_LIMIT_MS, signal, (budget) =>
+    connections.heartbeat.query(statement, parameters, budget),
   )
-  if (outcome.kind !== 'rows') log.error(`Could not write WAL for the standbys to report: ${problem(outcome)}`)
 }
 
 function problem(outcome: Exclude<SqlOutcome, { kind: 'rows' }>): string {

@@ -68,19 +68,23 @@ function loudLines(member: Member): readonly string[] {
     .split('\n')
     .filter((line) => / (WARNING|ERROR|CRITICAL): |\[local\] (WARNING|ERROR|FATAL|PANIC): {2}/.test(line))
     .filter((line) => !line.endsWith('terminating connection due to administrator command'))
-    .filter((line) => !(overloaded() && OF_LACK_OF_TIME.test(line)))
+    .filter((line) => !(overloaded() && line.includes('Loop time exceeded')))
+    .filter((line) => !(isRobbed() && / Request to server \S+ failed: timed out$/.test(line)))
     .map((line) => `${member.name}: ${line}`)
 }
-
-const OF_LACK_OF_TIME = /Loop time exceeded|Request to server \S+ failed: timed out/
 
 /** On a machine with far too much to do, or whose processors others use, a cycle of more than a second is no news, and true. */
 function overloaded(): boolean {
   const [lastMinute = 0] = loadavg()
-  const isOverloaded = lastMinute > 4 * availableParallelism() || theft.worst > 0.2
+  const isOverloaded = lastMinute > 4 * availableParallelism() || isRobbed()
   if (isOverloaded)
     process.stdout.write(`load ${lastMinute}, stolen ${theft.worst.toFixed(2)}: late cycles are not counted\n`)
   return isOverloaded
+}
+
+/** Not only the agents are late then, the servers of the store are as well. */
+function isRobbed(): boolean {
+  return theft.worst > 0.2
 }
 
 /** What is true, and told, where servers are stopped and started on purpose (spec ha.md 20, 21). */

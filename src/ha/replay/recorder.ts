@@ -1,4 +1,4 @@
-import type { Json } from '../../cluster/json.ts'
+import type { Json, JsonObject } from '../../cluster/json.ts'
 import type { CycleRecording } from '../../ports/journal.ts'
 import type { Ha, World } from '../world.ts'
 import { encode } from './codec.ts'
@@ -24,7 +24,7 @@ type Answer = readonly [name: string, kind: 'value' | 'sync' | 'async', answer: 
  */
 export class CycleRecorder {
   readonly ha: Ha
-  readonly #start: { readonly name: string; readonly minimumTiming: unknown; readonly memory: unknown }
+  readonly #start: object
   #answers: Answer[] | null = []
 
   constructor(ha: Ha) {
@@ -43,9 +43,7 @@ export class CycleRecorder {
   /** @param result how the cycle ended, for comparison */
   recording(result: { readonly rule: string; readonly text: string }): CycleRecording {
     const answers = (this.#answers ?? []).map(([name, kind, answer]): Json => [name, kind, encode(answer)])
-    const { name, minimumTiming, memory } = this.#start
-    const start = { name, minimumTiming: encode(minimumTiming), memory: encode(memory) }
-    return { ...start, result: { rule: result.rule, text: result.text }, answers }
+    return { ...(encode(this.#start) as JsonObject), result: { rule: result.rule, text: result.text }, answers }
   }
 
   end(): void {

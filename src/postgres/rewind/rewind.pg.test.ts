@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { TestMember } from '../../../test/support/member.ts'
@@ -7,6 +7,8 @@ import { follow, Herd, until } from '../../../test/support/pair.ts'
 import { leaveRoot, postgresBinDir } from '../../../test/support/postgres.ts'
 import { localTimelineHistory } from '../directory-facts.ts'
 import { exists } from '../files.ts'
+import { readPostmasterFile } from '../postmaster-file.ts'
+import { linuxProcessTable } from '../process-table.ts'
 
 const never = new AbortController().signal
 const herd = new Herd()
@@ -113,9 +115,10 @@ test('11 a server is asked for its role: one that is silent or refuses to say is
   const ask = (limitMs: number) => second.rewind.roleOf(first.upstream, AbortSignal.timeout(limitMs))
   assert.equal(await ask(3000), 'primary')
   assert.equal(await first.rewind.roleOf(second.upstream, AbortSignal.timeout(3000)), 'standby')
-  const pid = Number((await readFile(join(first.dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0])
+  const pid = readPostmasterFile(first.dataDir)?.pid ?? assert.fail('no postmaster')
   process.kill(pid, 'SIGSTOP')
   try {
+    await until(async () => linuxProcessTable().stat(pid)?.state === 'T', 'it stands still')
     assert.equal(await ask(500), 'unknown')
   } finally {
     process.kill(pid, 'SIGCONT')

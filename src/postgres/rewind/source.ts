@@ -5,7 +5,8 @@ import type { Config, PgUser } from '../../config/types.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { RewindSource, ServerRole, Upstream } from '../../ports/postgres.ts'
 import { isSameUser, rewindUser, upstreamKeywords } from '../credentials.ts'
-import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow, SqlUnreachable } from '../parts.ts'
+import type { ConnectionKeywords, SqlConnection, SqlConnector, SqlOutcome, SqlRow } from '../parts.ts'
+import { WRITE_WAL } from '../statements.ts'
 import type { ServerVersion } from '../version.ts'
 
 export interface SourceDependencies {
@@ -76,9 +77,9 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
 
   async function inspect(upstream: Upstream, signal: AbortSignal): Promise<RewindSource> {
     const replication = keywordsFor(upstream, deps.config().postgresql.replication)
-    if (!replication) return NO_ADDRESS.unreachable
+    if (!replication) return unreachable(new NoAnswer(NO_ADDRESS))
     const inRecovery = await askRecovery(upstream, signal)
-    if (inRecovery instanceof NoAnswer) return inRecovery.unreachable
+    if (inRecovery instanceof NoAnswer) return unreachable(inRecovery)
     if (inRecovery) return { kind: 'in-recovery' }
     const stream = { ...replication, replication: 'true', options: '-c statement_timeout=2000' }
     const found = await ask(
@@ -88,23 +89,23 @@ export function createSourceQuestions(deps: SourceDependencies): SourceQuestions
         const history = timeline > 1 ? historyOf(await query(`TIMELINE_HISTORY ${timeline}`)) : []
         // several questions, several connections: a switchover in between would make a diverged history of a good one
         if (identified(await query('IDENTIFY_SYSTEM')).timeline !== timeline)
-          throw new NoAnswer(unreachable('its timeline has just changed'))
+          throw new NoAnswer('its timeline has just changed')
         return { kind: 'primary', timeline, lsn, history }
       },
       signal,
     )
-    return found instanceof NoAnswer ? found.unreachable : found
+    return found instanceof NoAnswer ? unreachable(found) : found
   }
 
   async function roleOf(upstream: Upstream, signal: AbortSignal): Promise<ServerRole> {
     const inRecovery = await askRecovery(upstream, signal)
-    if (inRecovery instanceof NoAnswer) return inRecovery.unreachable.noListener ? 'not-running' : 'unknown'
+    if (inRecovery instanceof NoAnswer) return inRecovery.noListener ? 'not-running' : 'unknown'
     return inRecovery ? 'standby' : 'primary'
   }
 
   async function askRecovery(upstream: Upstream, signal: AbortSignal): Promise<boolean | NoAnswer> {
     const keywords = keywordsFor(upstream, checkUser())
-    if (!keywords) return NO_ADDRESS
+    if (!keywords) return new NoAnswer(NO_ADDRESS)
     const asked = { ...keywords, options: OPTIONS }
     const rows = await ask(asked, (query) => query('SELECT pg_is_in_recovery() AS r'), signal)
     return rows instanceof NoAnswer ? rows : rows[0]?.['r'] !== false
@@ -140,8 +141,7 @@ pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(timeline_id)), 8, '0') AS che
   async function writeOn(upstream: Upstream, signal: AbortSignal): Promise<void> {
     const keywords = keywordsFor(upstream, rewindUser(deps.config(), deps.majorVersion()))
     if (!keywords) return
-    // Whoever has a transaction number has a commit record, and everybody may ask for one.
-    await ask({ ...keywords, options: OPTIONS }, (query) => query('SELECT pg_catalog.txid_current()'), signal)
+    await ask({ ...keywords, options: OPTIONS }, (query) => query(WRITE_WAL), signal)
   }
 
   return { inspect, roleOf, prepareRemote, writeOn }
@@ -149,29 +149,30 @@ pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(timeline_id)), 8, '0') AS che
 
 /** Leaves the questions at once when one of them has no answer. */
 class NoAnswer extends Error {
-  readonly unreachable: SqlUnreachable
+  /** The host answers, and nobody listens there. */
+  readonly noListener: boolean
 
-  constructor(unreachable: SqlUnreachable) {
-    super(unreachable.reason)
-    this.unreachable = unreachable
+  constructor(reason: string, noListener = false) {
+    super(reason)
+    this.noListener = noListener
   }
 }
 
-function unreachable(reason: string): SqlUnreachable {
-  return { kind: 'unreachable', reason }
-}
+const NO_ADDRESS = 'it has no address'
 
-const NO_ADDRESS = new NoAnswer(unreachable('it has no address'))
+function unreachable({ message }: NoAnswer): RewindSource {
+  return { kind: 'unreachable', reason: message }
+}
 
 function rowsOf(outcome: SqlOutcome): readonly SqlRow[] {
   if (outcome.kind === 'rows') return outcome.rows
-  throw new NoAnswer(outcome.kind === 'error' ? unreachable(outcome.message) : outcome)
+  throw outcome.kind === 'error' ? new NoAnswer(outcome.message) : new NoAnswer(outcome.reason, outcome.noListener)
 }
 
 function identified(rows: readonly SqlRow[]): { readonly timeline: Timeline; readonly lsn: Lsn } {
   const timeline = parseTimeline(rows[0]?.['timeline'])
   const lsn = parseLsn(rows[0]?.['xlogpos'])
-  if (timeline === null || lsn === null) throw new NoAnswer(unreachable('it does not tell its timeline and position'))
+  if (timeline === null || lsn === null) throw new NoAnswer('it does not tell its timeline and position')
   return { timeline, lsn }
 }
 
@@ -179,6 +180,6 @@ function identified(rows: readonly SqlRow[]): { readonly timeline: Timeline; rea
 function historyOf(rows: readonly SqlRow[]): TimelineSwitch[] {
   const content = rows[0]?.['content']
   const text = content instanceof Uint8Array ? Buffer.from(content).toString('utf8') : content
-  if (typeof text !== 'string') throw new NoAnswer(unreachable('it does not tell its history'))
+  if (typeof text !== 'string') throw new NoAnswer('it does not tell its history')
   return parseTimelineHistory(text)
 }
